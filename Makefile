@@ -1,0 +1,87 @@
+# Everything runs from .venv, made from the hash-pinned locks in requirements/.
+# Needs Python 3.11 or newer and make; `make lock` alone needs uv as well.
+
+PYTHON ?= python3
+PORT ?= 8000
+WORKERS ?= auto
+UV ?= uv
+UPGRADE ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+# Wheels only: nothing is compiled here, and no setup script of a dependency runs.
+PIP_INSTALL_LOCKED := $(PIP_INSTALL) --require-hashes --only-binary :all:
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: setup
+setup: $(VENV)/.setup ## Make .venv with what serving needs
+
+.PHONY: dev
+dev: $(VENV)/.dev
+
+.PHONY: run
+run: setup ## Serve on 127.0.0.1, PORT=8000
+	$(BIN)/loansvc serve --port $(PORT)
+
+.PHONY: test
+test: dev ## Run the tests and the examples in docstrings
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+
+.PHONY: lint
+lint: dev ## Check style, types, layers and the Dockerfile
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@if [ -x $(BIN)/hadolint ]; then echo "$(BIN)/hadolint Dockerfile"; $(BIN)/hadolint Dockerfile; \
+	else echo "hadolint has no build for this machine: Dockerfile not checked"; fi
+
+.PHONY: bench
+bench: dev ## Measure how long things take
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/bench -m bench -s -p no:xdist
+
+# A lock holds all that its layer needs, in the versions of the layer below it.
+# Versions stay as they are while they fit; `make lock UPGRADE=--upgrade` takes the newest.
+LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock" $(UPGRADE)
+
+.PHONY: lock
+lock: ## Write the locks anew from pyproject.toml (needs uv)
+	$(LOCK) --group build --output-file requirements/build.txt
+	$(LOCK) pyproject.toml --constraints requirements/build.txt \
+		--output-file requirements/serve.txt
+	$(LOCK) pyproject.toml --extra train --constraints requirements/build.txt \
+		--constraints requirements/serve.txt \
+		--output-file requirements/train.txt
+	$(LOCK) pyproject.toml --extra dev --constraints requirements/build.txt \
+		--constraints requirements/train.txt \
+		--output-file requirements/dev.txt
+
+.PHONY: clean
+clean: ## Remove .venv, caches and build output; var/ stays
+	rm -rf $(VENV) build dist schemathesis-report
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/pyvenv.cfg:
+	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here. Say which: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit("loansvc needs Python 3.11 or newer, $(PYTHON) is %d.%d. Say which: make setup PYTHON=/path/to/python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv --clear $(VENV)
+
+# The stamps are files, so that a second `make setup` does nothing and a changed lock installs anew.
+$(VENV)/.setup: $(VENV)/pyvenv.cfg requirements/build.txt requirements/serve.txt pyproject.toml
+	$(PIP_INSTALL_LOCKED) -r requirements/build.txt -r requirements/serve.txt
+	$(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.setup requirements/train.txt requirements/dev.txt
+	$(PIP_INSTALL_LOCKED) -r requirements/train.txt -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,41 @@
+"""Command line: verbs as in the domain. Answers on stdout, refusals in one line on stderr.
+
+Exit 0 done (a decline is an answer), 1 refused, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from loansvc import __version__
+from loansvc.cli import decisions, editions, service
+from loansvc.errors import LoanError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def loansvc() -> None:
+    """An application in; an explained, durable, replayable credit decision out."""
+
+
+for _command in (*decisions.COMMANDS, *editions.COMMANDS, *service.COMMANDS):
+    loansvc.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line; a refusal is one line and exit status 1."""
+    try:
+        loansvc(standalone_mode=True)
+    except LoanError as error:
+        print(f"loansvc: {_one_line(error)}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _one_line(error: LoanError) -> str:
+    fields = "; ".join(f"{e.pointer or '/'} {e.detail}" for e in error.errors)
+    return f"{error.detail} {fields}".strip().replace("\n", " ")

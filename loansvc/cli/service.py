@@ -1,0 +1,194 @@
+"""serve, keys, ledger, settings: running the service."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import sys
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from shlex import quote
+
+import click
+
+from loansvc.cli.decisions import as_json, print_json
+from loansvc.errors import LedgerDamaged
+from loansvc.ledger import Ledger
+from loansvc.ledger import keys as client_keys
+from loansvc.settings import PREFIX, Settings, shipped
+from loansvc.underwriting import Underwriting, now
+from loansvc.web.examples import example_application
+
+DEMO_CLIENT = "demo"
+DEMO_SCOPES = ("decide", "read")
+
+
+def open_ledger(*, create: bool = False) -> Ledger:
+    """The ledger that the settings name."""
+    settings = Settings.from_environment()
+    return Ledger.open(
+        settings.url,
+        home=settings.home,
+        vault_keys=settings.vault_keys,
+        busy_timeout_ms=settings.busy_timeout_ms,
+        create=create,
+    )
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.  [default: LOANSVC_HOST or 127.0.0.1]")
+@click.option("--port", type=click.IntRange(1, 65535), help="[default: LOANSVC_PORT or 8000]")
+def serve(*, host: str | None, port: int | None) -> None:
+    """Start the service; make database, secrets and a demo key on first start."""
+    environment = dict(os.environ)
+    environment |= {PREFIX + "HOST": host} if host else {}
+    environment |= {PREFIX + "PORT": str(port)} if port else {}
+    settings = Settings.from_environment(environment)
+    # Everything is opened and checked here once, so that a wrong edition, key or schema is one
+    # clear line and not a worker that dies again and again.
+    root = Underwriting.open(settings, create=True)
+    _welcome(root, settings)
+    gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(shipped("gunicorn.conf.py"))]
+    os.execve(sys.executable, gunicorn, environment)  # noqa: S606  # nothing here is a user's text
+
+
+def _welcome(root: Underwriting, settings: Settings) -> None:
+    """Where the docs are, and a request that works as pasted."""
+    address = f"http://{settings.host}:{settings.port}"
+    click.echo(f"loansvc at {address}   docs {address}/docs   home {settings.home.absolute()}")
+    key_file = (settings.home / "demo-key").absolute()
+    if not client_keys.listed(root.ledger) and _is_loopback(settings.host):
+        _create_demo_key(root, key_file)
+    if not key_file.exists():
+        click.echo("Make a key for each client: loansvc keys create CLIENT")
+        sys.stdout.flush()
+        return
+    example = (settings.home / "example.json").absolute()
+    document = example_application(
+        "credit_loan", today=root.today(), number=int(time.time()) % 1_000_000
+    )
+    example.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    click.echo(
+        "Try it (an invented application; the shipped scorecard is trained on synthetic data):"
+    )
+    click.echo(
+        f"curl -s {address}/v1/decisions -H 'Content-Type: application/json' "
+        f'-H "Authorization: Bearer $(cat {quote(str(key_file))})" '
+        f"--data-binary {quote(f'@{example}')}"
+    )
+    sys.stdout.flush()
+
+
+def _is_loopback(host: str) -> bool:
+    """Only a service that nobody else can reach gets a demo key."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _create_demo_key(root: Underwriting, path: Path) -> None:
+    at = root.clock()
+    _, token = client_keys.create(
+        root.ledger, client=DEMO_CLIENT, scopes=DEMO_SCOPES, now=at,
+        expires_at=at + timedelta(days=90),
+    )  # fmt: skip
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(token)
+
+
+@click.group()
+def keys() -> None:
+    """Keys of the clients."""
+
+
+@keys.command("create")
+@click.argument("client")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(client_keys.SCOPES),
+              default=DEMO_SCOPES, show_default=True, help="May be repeated.")  # fmt: skip
+@click.option("--days", type=click.IntRange(1, 3650), default=90, show_default=True)
+def keys_create(client: str, *, scopes: tuple[str, ...], days: int) -> None:
+    """Make a key for CLIENT; its token is printed this once."""
+    at = now()
+    key, token = client_keys.create(
+        open_ledger(create=True), client=client, scopes=scopes, now=at,
+        expires_at=at + timedelta(days=days),
+    )  # fmt: skip
+    click.echo(token)
+    click.echo(f"key {key.key_id} of {client} until {_day(key.expires_at)}: keep it now.", err=True)
+
+
+@keys.command("list")
+@as_json
+def keys_list(*, json_: bool) -> None:
+    """List the keys, without their secrets."""
+    found = client_keys.listed(open_ledger())
+    if json_:
+        print_json([{"key_id": k.key_id, "client": k.client, "scopes": list(k.scopes),
+                     "expires_at": k.expires_at.isoformat(), "usable": k.usable_at(now())}
+                    for k in found])  # fmt: skip
+        return
+    for k in found:
+        state = "usable" if k.usable_at(now()) else "revoked" if k.revoked_at else "expired"
+        click.echo(
+            f"{k.key_id}  {k.client:<20} {state:<8} until {_day(k.expires_at)}  "
+            f"{' '.join(k.scopes)}"
+        )
+
+
+def _day(at: datetime) -> str:
+    return at.date().isoformat()
+
+
+@keys.command("revoke")
+@click.argument("key_id")
+def keys_revoke(key_id: str) -> None:
+    """Make a key useless, in every worker at once."""
+    client_keys.revoke(open_ledger(), key_id, now=now())
+    click.echo(f"revoked   {key_id}")
+
+
+@click.group()
+def ledger() -> None:
+    """The ledger of decisions."""
+
+
+@ledger.command()
+@as_json
+def verify(*, json_: bool) -> None:
+    """Check every row: nothing edited, removed or reordered."""
+    n_entries, problems = open_ledger().verify()
+    if json_:
+        rows = [{"sequence": p.sequence, "what": p.what} for p in problems]
+        print_json({"entries": n_entries, "problems": rows})
+    else:
+        for p in problems:
+            click.echo(f"entry {p.sequence}: {p.what}")
+    if problems:
+        raise LedgerDamaged(
+            f"The ledger is damaged from entry {problems[0].sequence} on. Stop the service, keep "
+            "the files, and restore the last backup that verifies."
+        )
+    if not json_:
+        click.echo(f"verified   {n_entries} entries")
+
+
+@ledger.command()
+def upgrade() -> None:
+    """Bring the ledger's tables to this version; make them where there are none."""
+    open_ledger(create=True)
+    click.echo("The ledger's tables are of this version.")
+
+
+@click.command()
+def settings() -> None:
+    """List every setting, its value here, and what it means."""
+    for name, value, says in Settings.from_environment().listed():
+        click.echo(f"{name:<26} {value or '-':<28} {says}")
+
+
+COMMANDS = (serve, keys, ledger, settings)

@@ -1,0 +1,238 @@
+"""Edition: a dated, immutable, digested document with a reference and an approver.
+
+Scorecards, village registers, policies and rates are all editions. Here: the head they share,
+which one is in force on a day, the digest, the text form that programs write, and `Reader`, with
+which each kind reads its document and refuses what it does not know.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Generic, NoReturn, TypeVar
+
+from loansvc.application import PRODUCTS
+from loansvc.errors import EditionRefused, NoEditionInForce
+
+KINDS = ("scorecard", "villages", "policy", "rates")
+COUNTY = "county"  # the `product` of registers and rates, which hold for every product
+ROLES = ("champion", "challenger")
+
+Content_co = TypeVar("Content_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What every edition says of itself, in its own file."""
+
+    kind: str
+    product: str
+    valid_from: date
+    reference: str
+    review_by: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edition(Generic[Content_co]):
+    """One publication: a document, the role it plays, and from which day.
+
+    `valid_from` is the day of the publication, on or after the document's own; publishing an
+    earlier document again for a later day is a rollback.
+    """
+
+    kind: str
+    product: str
+    role: str
+    valid_from: date
+    approver: str
+    digest: str
+    path: str
+    head: Head
+    content: Content_co
+
+
+def digest_of(data: bytes) -> str:
+    """The digest by which an edition is known.
+
+    >>> digest_of(b"")[:15]
+    'sha256:e3b0c442'
+    """
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def in_force(
+    editions: Iterable[Edition[Any]], *, kind: str, product: str, role: str, on: date
+) -> Edition[Any]:
+    """The newest edition of that kind, product and role that has started; its first day counts.
+
+    Raises:
+        NoEditionInForce: none has started by then.
+    """
+    started = [
+        e for e in editions
+        if (e.kind, e.product, e.role) == (kind, product, role) and e.valid_from <= on
+    ]  # fmt: skip
+    if not started:
+        raise NoEditionInForce(kind, product, role, on)
+    return max(started, key=lambda e: e.valid_from)
+
+
+def to_text(document: Mapping[str, Any]) -> str:
+    """The text form programs write: sorted keys, one list element (a bin, a village) a line.
+
+    >>> print(to_text({"b": [{"z": 1, "y": [2]}, 3], "a": {"k": "甲"}}), end="")
+    {
+     "a": {
+      "k": "甲"
+     },
+     "b": [
+      {"y": [2], "z": 1},
+      3
+     ]
+    }
+    """
+    return _text(document, indent=1) + "\n"
+
+
+def _text(value: Any, *, indent: int) -> str:
+    inner, outer = "\n" + " " * indent, "\n" + " " * (indent - 1)
+    if isinstance(value, Mapping) and value:
+        lines = (f"{_line(k)}: {_text(value[k], indent=indent + 1)}" for k in sorted(value))
+        return "{" + inner + ("," + inner).join(lines) + outer + "}"
+    if isinstance(value, list | tuple) and value:
+        return "[" + inner + ("," + inner).join(map(_line, value)) + outer + "]"
+    return _line(value)
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
+
+
+def read_head(reader: Reader) -> Head:
+    """The head of a document, whatever its kind."""
+    kind = reader.word("kind", KINDS)
+    products = PRODUCTS if kind in ("scorecard", "policy") else (COUNTY,)
+    head = Head(
+        kind=kind,
+        product=reader.word("product", products),
+        valid_from=reader.day("valid_from"),
+        reference=reader.text("reference"),
+        review_by=reader.day("review_by") if "review_by" in reader else None,
+    )
+    if head.review_by is not None and head.review_by < head.valid_from:
+        reader.refuse("review_by", "must not be before valid_from")
+    return head
+
+
+class Reader:
+    """Reads one table of a document, key by key, and refuses what is missing, wrong or unknown.
+
+    Every refusal names the file and the place: `policies/x.toml, rule[3].at_least: must be …`.
+    Use it as a context manager: leaving the block refuses keys that nobody asked for.
+
+    >>> with Reader({"a": 1}, file="f.json") as r:
+    ...     r.integer("a", low=0, high=9)
+    1
+    """
+
+    def __init__(self, table: Any, *, file: str, place: str = "") -> None:
+        self.file, self.place = file, place
+        if not isinstance(table, Mapping):
+            raise EditionRefused(f"{file}, {place or 'document'}: must be a table of keys.")
+        self._table = table
+        self._asked: set[str] = set()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        unknown = sorted(set(self._table) - self._asked)
+        if kind is None and unknown:
+            self.refuse(str(unknown[0]), "is not a key this version knows; remove it")
+
+    def __contains__(self, key: str) -> bool:
+        self._asked.add(key)
+        return key in self._table
+
+    def keys(self) -> list[str]:
+        """The keys there are, all taken as asked for."""
+        self._asked.update(self._table)
+        return list(self._table)
+
+    def refuse(self, key: str, why: str) -> NoReturn:
+        """Refuse the document at this key."""
+        place = ".".join(part for part in (self.place, key) if part)
+        raise EditionRefused(f"{self.file}, {place}: {why}.")
+
+    def value(self, key: str) -> Any:
+        """The value, which must be there."""
+        if key not in self:
+            self.refuse(key, "is missing; add it")
+        return self._table[key]
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """A text that is not empty."""
+        if default is not None and key not in self:
+            return default
+        value = self.value(key)
+        if not isinstance(value, str) or not value.strip():
+            self.refuse(key, "must be a text that is not empty")
+        return str(value)
+
+    def word(self, key: str, words: Sequence[str], default: str | None = None) -> str:
+        """One of the given words."""
+        value = self.text(key, default)
+        if value not in words:
+            self.refuse(key, f"must be one of {', '.join(words)}")
+        return value
+
+    def words(self, key: str, words: Sequence[str]) -> tuple[str, ...]:
+        """A list of given words, none twice, at least one."""
+        value = self.value(key)
+        if not isinstance(value, list) or not value or any(v not in words for v in value):
+            self.refuse(key, f"must be a list of {', '.join(words)}")
+        if len(set(value)) != len(value):
+            self.refuse(key, "names a word twice")
+        return tuple(value)
+
+    def integer(self, key: str, *, low: int, high: int, default: int | None = None) -> int:
+        """A whole number between two others, both included."""
+        if default is not None and key not in self:
+            return default
+        value = self.value(key)
+        if type(value) is not int or not low <= value <= high:
+            self.refuse(key, f"must be a whole number from {low} to {high}")
+        return int(value)
+
+    def truth(self, key: str, *, default: bool) -> bool:
+        """True or false."""
+        value = self.value(key) if key in self else default
+        if not isinstance(value, bool):
+            self.refuse(key, "must be true or false")
+        return value
+
+    def day(self, key: str) -> date:
+        """A date: TOML's own, or ISO text in JSON."""
+        value = self.value(key)
+        try:
+            return value if type(value) is date else date.fromisoformat(value)
+        except (TypeError, ValueError):
+            self.refuse(key, "must be a date such as 2026-09-01")
+
+    def table(self, key: str) -> Reader:
+        """The table under this key."""
+        return self._inner(self.value(key), key)
+
+    def tables(self, key: str, *, at_least: int = 0) -> Iterator[Reader]:
+        """The tables of the list under this key, in order."""
+        value = self.value(key) if at_least or key in self else []
+        if not isinstance(value, list) or len(value) < at_least:
+            self.refuse(key, f"must be a list of at least {at_least} tables")
+        return (self._inner(part, f"{key}[{i}]") for i, part in enumerate(value))
+
+    def _inner(self, table: Any, key: str) -> Reader:
+        place = ".".join(part for part in (self.place, key) if part)
+        return Reader(table, file=self.file, place=place)

@@ -1,0 +1,153 @@
+"""Refusals: everything loansvc says no to, each with a stable code, a status and a remedy.
+
+    LoanError
+    ├── InvalidRequest            the bytes are not an application        400, 413, 415
+    ├── InvalidApplication        some fields need correcting             422
+    ├── NoEditionInForce          nothing published covers that day       422
+    ├── ApplicationIdReused       same id, other content                  409
+    ├── NotFound                  no such thing, or not yours             404
+    ├── Unauthenticated, Forbidden                                        401, 403
+    ├── LedgerUnavailable         the ledger could not be written         503
+    ├── LedgerDamaged             the ledger does not verify              500
+    ├── EditionRefused            a file under models/ is wrong           never over HTTP
+    └── SetupRefused              settings, keys or schema are wrong      never over HTTP
+
+A refusal carries no value that a person sent: it names the place and what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field: where (JSON pointer), a stable code, and a sentence."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class LoanError(Exception):
+    """A refusal. `code` is for machines, the text is for people and ends in what to do next."""
+
+    code = "refused"
+    status = 400
+
+    def __init__(self, detail: str, *, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = tuple(errors)
+
+
+class InvalidRequest(LoanError):
+    """The request cannot be read: not JSON, too long, of another media type."""
+
+    code = "invalid_request"
+
+    def __init__(self, detail: str, *, code: str = "invalid_request", status: int = 400) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.status = status
+
+
+class InvalidApplication(LoanError):
+    """Some fields need correcting; all of them are named at once."""
+
+    code = "invalid_application"
+    status = 422
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("Some fields need correcting. Correct those in `errors`.", errors=errors)
+
+
+class NoEditionInForce(LoanError):
+    """Nothing published covers the date asked for."""
+
+    code = "no_edition_in_force"
+    status = 422
+
+    def __init__(self, kind: str, product: str, role: str, on: date) -> None:
+        super().__init__(
+            f"No {role} {kind} of {product} is in force on {on}. Use a later date, or publish one "
+            f"that starts on or before that day: loansvc publish FILE"
+        )
+
+
+class ApplicationIdReused(LoanError):
+    """The same client used this application_id before, for an application with other content."""
+
+    code = "application_id_reused"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This application_id was decided before with other content. "
+            "Use a new application_id for a changed application."
+        )
+
+
+class NotFound(LoanError):
+    """There is no such thing, or it belongs to another client: the answer is the same."""
+
+    code = "not_found"
+    status = 404
+
+
+class Unauthenticated(LoanError):
+    """No valid key came with the request."""
+
+    code = "unauthenticated"
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Send a valid key: Authorization: Bearer lsk_… (made by: loansvc keys create CLIENT)"
+        )
+
+
+class Forbidden(LoanError):
+    """The key is valid but lacks the scope."""
+
+    code = "forbidden"
+    status = 403
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This key lacks the scope '{scope}'. Ask for a key that has it.")
+
+
+class LedgerUnavailable(LoanError):
+    """The ledger could not be read or written; whether a commit took effect may be unknown."""
+
+    code = "ledger_unavailable"
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The ledger cannot be reached just now. "
+            "Send the same application again with the same application_id."
+        )
+
+
+class LedgerDamaged(LoanError):
+    """A row of the ledger is not what was written."""
+
+    code = "ledger_damaged"
+    status = 500
+
+
+class EditionRefused(LoanError):
+    """An edition file is wrong, truncated, unlocked or changed. Says which file and what to do."""
+
+    code = "edition_refused"
+    status = 500
+
+
+class SetupRefused(LoanError):
+    """A setting, a key file or the database schema is not fit to start on."""
+
+    code = "setup_refused"
+    status = 500

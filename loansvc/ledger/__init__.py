@@ -1,0 +1,425 @@
+"""Ledger: the append-only record of every decision, on disk before anyone hears the answer.
+
+SQLite by default (WAL, synchronous=FULL). One transaction holds idempotency, subject, payload,
+chain entry and head: all or nothing. `writing()` gives that transaction, `reading()` a snapshot.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, Row, create_engine, event, insert, select, update
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
+from loansvc.ledger import tables
+from loansvc.ledger.chain import GENESIS, Entry, Problem, entry_hash, problems_of, sha256
+from loansvc.ledger.vault import Vault, seal, unseal
+
+__all__ = ["Entry", "Ledger", "Problem", "Reading", "Subject", "Vault", "Writing"]
+
+SCHEMA = 1  # of the payload; part of what its seal is bound to
+VERIFY_ROWS = 1000  # rows fetched at a time while verifying
+
+
+class Subject:
+    """A person as the ledger knows one: a random reference and the key of the payloads."""
+
+    def __init__(self, ref: str, data_key: bytes) -> None:
+        self.ref = ref
+        self._data_key = data_key
+
+    def seal(self, document: dict[str, Any], decision_id: str) -> bytes:
+        """The sealed bytes of a payload, bound to its decision."""
+        data = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        return seal(self._data_key, data, _label(decision_id))
+
+    def unseal(self, sealed: bytes, decision_id: str) -> dict[str, Any]:
+        """The payload."""
+        document: dict[str, Any] = json.loads(unseal(self._data_key, sealed, _label(decision_id)))
+        return document
+
+
+def _label(decision_id: str) -> str:
+    return f"payload|{decision_id}|{SCHEMA}"
+
+
+class Reading:
+    """Queries within one snapshot."""
+
+    def __init__(self, connection: Connection, vault: Vault) -> None:
+        self._connection = connection
+        self._vault = vault
+
+    def find(self, client: str, application_id: str) -> Entry | None:
+        """The decision on that application of that client."""
+        entry = tables.entry.c
+        query = select(tables.entry).where(
+            entry.client == client, entry.application_id == application_id, entry.kind == "decision"
+        )
+        row = self._connection.execute(query).first()
+        return _entry(row) if row else None
+
+    def page(
+        self,
+        client: str,
+        *,
+        before: int | None,
+        limit: int,
+        product: str | None = None,
+        outcome: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> list[Entry]:
+        """Decisions of a client, newest first; `since` and `until` compare with `decided_at`."""
+        entry = tables.entry.c
+        query = select(tables.entry).where(entry.client == client, entry.kind == "decision")
+        for column, value in ((entry.product, product), (entry.outcome, outcome)):
+            if value is not None:
+                query = query.where(column == value)
+        if before is not None:
+            query = query.where(entry.sequence < before)
+        if since is not None:
+            query = query.where(entry.decided_at >= since)
+        if until is not None:
+            query = query.where(entry.decided_at < until)
+        rows = self._connection.execute(query.order_by(entry.sequence.desc()).limit(limit))
+        return [_entry(row) for row in rows]
+
+    def payload_of(self, entry: Entry) -> dict[str, Any]:
+        """What was recorded with an entry: application, exposure, decision."""
+        payload, key = tables.payload.c, tables.subject_key.c
+        sealed = self._connection.execute(
+            select(payload.sealed).where(payload.sequence == entry.sequence)
+        ).scalar()
+        row = self._connection.execute(
+            select(tables.subject_key).where(key.subject_ref == entry.subject_ref)
+        ).first()
+        if sealed is None or row is None:
+            raise LedgerDamaged(
+                f"The record of entry {entry.sequence} cannot be opened: its payload or key is "
+                "missing. Run: loansvc ledger verify"
+            )
+        return self._subject(row).unseal(sealed, entry.decision_id)
+
+    def find_subject(self, id_number: str) -> Subject | None:
+        """The person with this ID number, if the ledger knows one."""
+        subject, key = tables.subject.c, tables.subject_key.c
+        row = self._connection.execute(
+            select(tables.subject_key)
+            .join(tables.subject, subject.subject_ref == key.subject_ref)
+            .where(subject.pseudonym.in_(self._vault.pseudonyms(id_number)))
+        ).first()
+        return self._subject(row) if row else None
+
+    def approvals_since(self, subject: Subject, since: str) -> list[dict[str, Any]]:
+        """Payloads of the approvals of one person decided at or after `since`, any client."""
+        entry, payload = tables.entry.c, tables.payload.c
+        rows = self._connection.execute(
+            select(entry.decision_id, payload.sealed)
+            .join(tables.payload, payload.sequence == entry.sequence)
+            .where(
+                entry.subject_ref == subject.ref,
+                entry.outcome == "approve",
+                entry.decided_at >= since,
+            )
+            .order_by(entry.sequence)
+        )
+        return [subject.unseal(row.sealed, row.decision_id) for row in rows]
+
+    def _subject(self, row: Row[Any]) -> Subject:
+        return Subject(
+            row.subject_ref, self._vault.unwrap(row.subject_ref, row.key_version, row.wrapped)
+        )
+
+
+class Writing(Reading):
+    """The one write transaction: what is appended here is on disk when the block has ended."""
+
+    def subject_for(self, id_number: str) -> Subject:
+        """The person with this ID number, entered on first sight."""
+        known = self.find_subject(id_number)
+        if known is not None:
+            return known
+        pseudonym = self._vault.pseudonyms(id_number)[0]
+        ref = secrets.token_hex(16)
+        data_key, version, wrapped = self._vault.new_data_key(ref)
+        self._connection.execute(
+            insert(tables.subject).values(pseudonym=pseudonym, subject_ref=ref)
+        )
+        self._connection.execute(
+            insert(tables.subject_key).values(subject_ref=ref, key_version=version, wrapped=wrapped)
+        )
+        return Subject(ref, data_key)
+
+    def append(self, subject: Subject, payload: dict[str, Any], **fields: str) -> Entry:
+        """Chain a new entry of this person; `fields` are the columns that it does not work out."""
+        head = self._connection.execute(select(tables.chain_head).with_for_update()).first()
+        sealed = subject.seal(payload, fields["decision_id"])
+        content: dict[str, Any] = {
+            **fields,
+            "sequence": head.sequence + 1 if head else 1,
+            "subject_ref": subject.ref,
+            "payload_digest": sha256(sealed),
+            "previous_hash": head.hash if head else GENESIS,
+        }
+        entry = Entry(**content, hash=entry_hash(content))
+        self._connection.execute(insert(tables.entry).values(asdict(entry)))
+        self._connection.execute(
+            insert(tables.payload).values(sequence=entry.sequence, sealed=sealed)
+        )
+        self._move_head(entry, first=head is None)
+        return entry
+
+    def _move_head(self, entry: Entry, *, first: bool) -> None:
+        values = {
+            "sequence": entry.sequence,
+            "hash": entry.hash,
+            "mac": self._vault.head_mac(entry.sequence, entry.hash),
+        }
+        statement = insert(tables.chain_head).values(id=1) if first else update(tables.chain_head)
+        self._connection.execute(statement.values(**values))
+
+
+class Ledger:
+    """The store behind one database URL."""
+
+    def __init__(self, engine: Engine, vault: Vault, *, busy_timeout_ms: int = 2000) -> None:
+        self._engine = engine
+        self._writer = engine.execution_options(loansvc_writes=True)
+        self._vault = vault
+        # Writers of one process queue here in turn; SQLite's own waiting is by chance.
+        self._turn = threading.Lock()
+        self._patience_s = busy_timeout_ms / 1000
+
+    @classmethod
+    def open(
+        cls, url: str, *, home: Path, vault_keys: str = "", busy_timeout_ms: int = 2000,
+        create: bool = False,
+    ) -> Ledger:  # fmt: skip
+        """The ledger at that URL, its schema current and its keys the right ones.
+
+        `create`: make the folder, the keys and the tables where they are missing.
+
+        Raises:
+            SetupRefused: keys or schema are not fit to start on.
+            LedgerUnavailable: the database does not answer.
+        """
+        if create:
+            _make(home)
+        engine = _engine(url, busy_timeout_ms)
+        database = engine.url.database or ""
+        # SQLite would make an empty file of it.
+        if not create and engine.dialect.name == "sqlite" and not Path(database).exists():
+            raise SetupRefused(
+                f"There is no ledger at {database}. Make one with loansvc serve, or name the "
+                "folder it is in: LOANSVC_HOME"
+            )
+        with _database_errors(), engine.connect() as connection:
+            revision = MigrationContext.configure(connection).get_current_revision()
+        if not create and revision != _head_revision():
+            raise SetupRefused(
+                "The ledger's tables are not of this version. Run: loansvc ledger upgrade"
+            )
+        if revision not in (None, *_revisions()):
+            raise SetupRefused(
+                "The ledger's tables are of a version that this program does not know. "
+                "Start the newer program that wrote them."
+            )
+        # Keys are only ever made for a new ledger: beside an old one, new keys would open nothing.
+        vault = Vault.open(
+            home / "vault.json", given=vault_keys, create=create and revision is None
+        )
+        if create:
+            migrate(engine)
+        ledger = cls(engine, vault, busy_timeout_ms=busy_timeout_ms)
+        ledger.check_keys()
+        return ledger
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """A snapshot of the ledger."""
+        with self.snapshot() as connection:
+            yield Reading(connection, self._vault)
+
+    @contextmanager
+    def writing(self) -> Iterator[Writing]:
+        """The write transaction; what was done in it is on disk when the block has ended.
+
+        Raises:
+            LedgerUnavailable: it was not, or nobody knows. The connection is thrown away.
+        """
+        with self.transaction() as connection:
+            yield Writing(connection, self._vault)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection for reading, within one transaction."""
+        with _database_errors(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A connection for writing, alone among the writers of this ledger."""
+        if not self._turn.acquire(timeout=self._patience_s):
+            raise LedgerUnavailable
+        try:
+            with _database_errors(), self._writer.connect() as connection:
+                try:
+                    with connection.begin():
+                        yield connection
+                except DBAPIError:
+                    # After a failed commit nobody knows what the file holds: never reuse it.
+                    connection.invalidate()
+                    raise
+        finally:
+            self._turn.release()
+
+    def check_keys(self) -> None:
+        """Refuse to work with keys other than those the ledger was written with."""
+        ring = tables.keyring
+        with self.transaction() as connection:
+            known = {
+                (r.purpose, r.version): r.fingerprint for r in connection.execute(select(ring))
+            }
+            here = self._vault.fingerprints()
+            for key, fingerprint in known.items():
+                if here.get(key) != fingerprint:
+                    raise SetupRefused(
+                        f"The vault's {key[0]} key of version {key[1]} is not the one this ledger "
+                        "was written with. Restore vault.json from its own backup."
+                    )
+            for (purpose, version), fingerprint in here.items():
+                if (purpose, version) not in known:
+                    connection.execute(
+                        insert(ring).values(
+                            purpose=purpose, version=version, fingerprint=fingerprint
+                        )
+                    )
+
+    def verify(self) -> tuple[int, list[Problem]]:
+        """How many entries there are, and every row that is not what was written.
+
+        Finds what was edited, removed or reordered, in entries and payloads, and a rewritten
+        chain or a tail cut off, through the marked head. An older copy of the whole database is
+        not found here: that needs a checkpoint kept elsewhere.
+        """
+        with self.snapshot() as connection:
+            found = list(problems_of(_rows(connection)))
+            head = connection.execute(select(tables.chain_head)).first()
+        last = found.pop() if found and isinstance(found[-1], Entry) else None
+        problems = [p for p in found if isinstance(p, Problem)]
+        assert last is None or isinstance(last, Entry)
+        n_entries = last.sequence if last else 0
+        if head is None:
+            if last is not None:
+                problems.append(Problem(n_entries, "the head of the chain is missing"))
+        elif not self._vault.head_fits(head.sequence, head.hash, head.mac):
+            problems.append(Problem(head.sequence, "the head of the chain was changed"))
+        elif head.sequence > n_entries:
+            problems.append(Problem(n_entries + 1, "entries at the end are missing"))
+        elif last is not None and (head.sequence, head.hash) != (n_entries, last.hash):
+            problems.append(Problem(n_entries, "the chain does not end in its head"))
+        return n_entries, problems
+
+
+def _rows(connection: Connection) -> Iterator[tuple[Entry, bytes | None]]:
+    query = (
+        select(tables.entry, tables.payload.c.sealed)
+        .join(tables.payload, tables.payload.c.sequence == tables.entry.c.sequence, isouter=True)
+        .order_by(tables.entry.c.sequence)
+    )
+    for row in connection.execution_options(yield_per=VERIFY_ROWS).execute(query):
+        yield _entry(row), row.sealed
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(**{name: row._mapping[name] for name in Entry.__slots__})
+
+
+@contextmanager
+def _database_errors() -> Iterator[None]:
+    """Database trouble is "try again" for the caller; details stay in the log."""
+    try:
+        yield
+    except (DBAPIError, PoolTimeout) as error:
+        raise LedgerUnavailable from error
+
+
+def _make(home: Path) -> None:
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupRefused(
+            f"The folder {home} cannot be made: {error.strerror}. Name another: LOANSVC_HOME"
+        ) from None
+
+
+def _engine(url: str, busy_timeout_ms: int) -> Engine:
+    try:
+        engine = create_engine(
+            url, pool_size=32, max_overflow=32, pool_timeout=busy_timeout_ms / 1000
+        )
+    except (ArgumentError, ImportError):  # its text would show the URL, which may hold a password
+        raise SetupRefused(
+            "LOANSVC_DATABASE_URL names no database that can be opened here. Give a URL such as "
+            "sqlite:////folder/ledger.db, or install the driver it asks for."
+        ) from None
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine, busy_timeout_ms)
+    return engine
+
+
+def _prepare_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin where we say so, below
+        # A row that somebody spoilt must be readable, so that `verify` can name it.
+        connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+        connection.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        # A writer that began as a reader can be refused at its first write: begin as writer.
+        writes = connection.get_execution_options().get("loansvc_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables to this version."""
+    with (
+        _database_errors(),
+        engine.execution_options(loansvc_writes=True).begin() as connection,
+    ):
+        config = _alembic()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "loansvc.ledger:migrations")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _revisions() -> list[str]:
+    return [script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()]
+
+
+def _head_revision() -> str | None:
+    return ScriptDirectory.from_config(_alembic()).get_current_head()

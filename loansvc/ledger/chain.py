@@ -1,0 +1,84 @@
+"""Chain: what an entry is, the hash that ties it to the one before, and the check of them all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+GENESIS = "sha256:" + "0" * 64  # what the first entry names as its predecessor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row of the ledger. Carries nothing that is computed from a person's data."""
+
+    sequence: int
+    kind: str
+    decided_at: str
+    client: str
+    application_id: str
+    decision_id: str
+    product: str
+    outcome: str
+    tier: str
+    scorecard: str
+    villages: str
+    policy: str
+    rates: str
+    subject_ref: str
+    payload_digest: str
+    previous_hash: str
+    hash: str
+
+
+def sha256(data: bytes) -> str:
+    """A digest with its algorithm in front, so that another can be added."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def entry_hash(fields: Mapping[str, Any]) -> str:
+    """The hash of an entry's fields, all but the hash itself, in canonical JSON.
+
+    Sorted keys, no spaces, UTF-8: the same bytes from any language.
+    """
+    content = {name: value for name, value in fields.items() if name != "hash"}
+    # `default`: a database may hold bytes where text was written; that is a change, not an error.
+    text = json.dumps(
+        content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=repr
+    )
+    return sha256(text.encode("utf-8", "surrogateescape"))
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A row that is not what was written, and how that shows."""
+
+    sequence: int
+    what: str
+
+
+def problems_of(rows: Iterable[tuple[Entry, object]]) -> Iterable[Problem | Entry]:
+    """Every problem of a chain in order, and last of all its last entry (nothing when empty).
+
+    `rows` are entries ordered by sequence, each with its sealed payload.
+    """
+    sequence, previous, last = 0, GENESIS, None
+    for entry, sealed in rows:
+        if entry.sequence != sequence + 1:
+            yield Problem(
+                sequence + 1, f"entries {sequence + 1} to {entry.sequence - 1} are missing"
+            )
+        elif entry.previous_hash != previous:
+            yield Problem(entry.sequence, "does not follow the entry before it")
+        if entry_hash(asdict(entry)) != entry.hash:
+            yield Problem(entry.sequence, "the entry was changed")
+        if sealed is None:
+            yield Problem(entry.sequence, "its payload is missing")
+        elif not isinstance(sealed, bytes) or sha256(sealed) != entry.payload_digest:
+            yield Problem(entry.sequence, "its payload was changed")
+        sequence, previous, last = entry.sequence, entry.hash, entry
+    if last is not None:
+        yield last

@@ -1,0 +1,1 @@
+"""How the ledger's tables come about and change (Alembic)."""

@@ -1,0 +1,184 @@
+"""Policy: eligibility, cut-off, limit, price and guarantee tier of one product, from one edition.
+
+`judge` is pure integer arithmetic over facts; every figure comes from the dated TOML text. The
+guarantee acts on loss and never on the default probability: no fact of a policy changes a score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from loansvc.policy.rules import (
+    CONTEXT_LABELS,
+    OUTCOMES,
+    SCORE_GRADES,
+    VILLAGE_RATINGS,
+    Clause,
+    Finding,
+    Rule,
+    Test,
+    fact_label,
+    find,
+)
+from loansvc.policy.terms import (
+    SHARERS,
+    TIERS,
+    Cap,
+    Fund,
+    FundCaps,
+    Limit,
+    LimitRow,
+    Price,
+    PriceRow,
+    TierRow,
+    binding_cap,
+    first_match,
+)
+
+__all__ = [
+    "CONTEXT_LABELS", "OUTCOMES", "SCORE_GRADES", "SHARERS", "TIERS", "VILLAGE_RATINGS", "Cap",
+    "Clause", "Finding", "Fund", "FundCaps", "Judgement", "Limit", "LimitRow", "Policy", "Price",
+    "PriceRow", "Rule", "Test", "TierRow", "fact_label", "judge",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """One product's rule book. Rows of each table are tried from top to bottom."""
+
+    product: str
+    title_zh: str
+    title_en: str
+    statement: str
+    review_by: date
+    vouching: Mapping[str, frozenset[str]]
+    rules: tuple[Rule, ...]
+    grade_floors: tuple[tuple[str, int], ...]
+    approve_at_least: int
+    refer_at_least: int
+    limit_rows: tuple[LimitRow, ...]
+    factor_percent: Mapping[str, Mapping[str, int]]
+    caps: tuple[Cap, ...]
+    round_down_to_yuan: int
+    minimum_yuan: int
+    price_rows: tuple[PriceRow, ...]
+    most_spread_bp: int
+    subsidy_percent_of_rate: int
+    tier_rows: tuple[TierRow, ...]
+    fund_caps: FundCaps
+    lgd_percent: int
+    liability: str
+    liability_period_months: int
+    clauses: tuple[tuple[str, Clause], ...]
+    to_verify: bool
+
+    def grade_for(self, score: int) -> str:
+        """R1 (best) to R7 for a score."""
+        return next(grade for grade, floor in self.grade_floors if score >= floor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What a policy says of one case. `tier_caps`: tiers passed over, and the cap that bound."""
+
+    outcome: str
+    score_outcome: str
+    eligible: bool
+    grade: str
+    findings: tuple[Finding, ...]
+    limit: Limit
+    price: Price
+    tier: TierRow
+    tier_caps: tuple[tuple[str, str], ...]
+    above_limit: bool
+    without_tier: bool
+
+
+def judge(
+    policy: Policy, facts: Mapping[str, Any], *, score: int, lpr_bp: int, fund: Fund | None
+) -> Judgement:
+    """Apply a policy to one case.
+
+    `facts` are the characteristics of the application, the village's rating and the exposure;
+    `lpr_bp` is the LPR for the term; `fund` None means that its state is not known, and then no
+    fund cap is tested. The worst outcome asked for by any rule, the cut-off, the limit or the
+    guarantee is the outcome.
+    """
+    grade = policy.grade_for(score)
+    facts = {**facts, "grade": grade}
+    findings = tuple(find(rule, facts) for rule in policy.rules)
+    limit = _limit_for(policy, facts)
+    tier, tier_caps = _tier_for(policy, facts, fund)
+    amount = facts["amount_yuan"]
+    # A grade without any limit speaks through the scorecard's reasons, not as a limit reason.
+    above_limit = limit.factor_percent > 0 and amount > limit.limit_yuan
+    without_tier = limit.factor_percent > 0 and tier.tier == "GX"
+    score_outcome = _score_outcome(policy, score)
+    asked_for = [score_outcome, *(f.outcome for f in findings)]
+    if amount > limit.limit_yuan or tier.tier == "GX":
+        asked_for.append("refer")
+    return Judgement(
+        outcome=max(asked_for, key=OUTCOMES.index),
+        score_outcome=score_outcome,
+        eligible=not any(f.rule.stage == "eligibility" and f.result == "not_met" for f in findings),
+        grade=grade,
+        findings=findings,
+        limit=limit,
+        price=_price_for(policy, facts, lpr_bp),
+        tier=tier,
+        tier_caps=tier_caps,
+        above_limit=above_limit,
+        without_tier=without_tier,
+    )
+
+
+def _score_outcome(policy: Policy, score: int) -> str:
+    if score >= policy.approve_at_least:
+        return "approve"
+    return "refer" if score >= policy.refer_at_least else "decline"
+
+
+def _limit_for(policy: Policy, facts: Mapping[str, Any]) -> Limit:
+    """Base x factor, then the lowest cap, rounded down; below the minimum there is none."""
+    row = first_match(policy.limit_rows, facts)
+    factor = policy.factor_percent[facts["grade"]][facts["village_rating"]]
+    before = limit = row.base_yuan * factor // 100
+    bounds, bound_by = [], None
+    for cap in policy.caps:
+        if all(test.holds(facts) for test in cap.when):
+            bound = cap.bound_yuan(facts)
+            bounds.append((cap, bound))
+            if bound < limit:
+                limit, bound_by = bound, cap
+    limit -= limit % policy.round_down_to_yuan
+    if limit < policy.minimum_yuan:
+        limit = 0
+    return Limit(row, factor, before, tuple(bounds), bound_by, limit)
+
+
+def _price_for(policy: Policy, facts: Mapping[str, Any], lpr_bp: int) -> Price:
+    """LPR plus the row's spread, capped; the subsidy is a whole percentage of it, rounded down."""
+    row = first_match(policy.price_rows, facts)
+    spread = min(row.spread_bp, policy.most_spread_bp)
+    rate = lpr_bp + spread
+    return Price(row, lpr_bp, spread, rate, rate * policy.subsidy_percent_of_rate // 100)
+
+
+def _tier_for(
+    policy: Policy, facts: Mapping[str, Any], fund: Fund | None
+) -> tuple[TierRow, tuple[tuple[str, str], ...]]:
+    """The first row that admits the case and that the fund can carry; the caps met on the way."""
+    passed_over: list[tuple[str, str]] = []
+    for row in policy.tier_rows:
+        if not all(test.holds(facts) for test in row.when):
+            continue
+        share_percent = row.shares_percent["local_guarantor"]
+        share_yuan = -(-facts["amount_yuan"] * share_percent // 100)
+        bound = binding_cap(policy.fund_caps, fund, share_yuan) if fund else None
+        if bound is None:
+            return row, tuple(passed_over)
+        passed_over.append((row.tier, bound))
+    raise AssertionError("a policy ends with a tier for everyone that needs no fund")

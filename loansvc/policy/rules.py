@@ -1,0 +1,202 @@
+"""Rules: tests of facts, and what follows when a test is not met or cannot be made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from loansvc.application import CATALOGUE, GRADES, CatalogueRow
+from loansvc.editions import Reader
+
+SCORE_GRADES = ("R1", "R2", "R3", "R4", "R5", "R6", "R7")  # best first (DOMAIN 5, master scale)
+VILLAGE_RATINGS = (*GRADES, "unrated")
+UNKNOWN = "unknown"  # the word with which a clause speaks of a fact that is not known
+OUTCOMES = ("approve", "refer", "decline")  # best first
+SOURCE_GRADES = ("A", "B", "C", "M", "E")  # DOMAIN: A read in full … M not confirmed, E proposal
+WEAK_SOURCES = ("M", "E")
+
+# Facts that no application holds: the village's standing, the score's grade, and the exposure.
+CONTEXT_WORDS = {
+    "village_rating": VILLAGE_RATINGS,
+    "grade": SCORE_GRADES,
+    "policy_loan_overdue": ("yes", "no"),
+}
+CONTEXT_NUMBERS = ("policy_loans", "outstanding_yuan")
+CONTEXT_LABELS = {
+    "village_rating": ("村信用等级", "village rating"),
+    "grade": ("评分等级", "score grade"),
+    "policy_loan_overdue": ("政策性贷款曾逾期", "overdue on an earlier policy loan"),
+    "policy_loans": ("政策性贷款笔数", "policy loans"),
+    "outstanding_yuan": ("已有政策性贷款余额", "outstanding policy loans"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One question to one fact. `words` None: a number test with bounds, both included."""
+
+    fact: str
+    words: frozenset[str] | None = None
+    at_least: int | None = None
+    at_most: int | None = None
+
+    def holds(self, facts: Mapping[str, Any]) -> bool | None:
+        """True, False, or None where the fact is not known and the test does not speak of that.
+
+        >>> Test("age_years", at_least=18).holds({"age_years": 18})
+        True
+        >>> Test("household_grade", frozenset({"AA", "unknown"})).holds({"household_grade": None})
+        True
+        """
+        value = facts.get(self.fact)
+        if self.words is not None:
+            if value is None:
+                return True if UNKNOWN in self.words else None
+            if isinstance(value, tuple):
+                return not self.words.isdisjoint(value)
+            return value in self.words
+        if value is None:
+            return None
+        if self.at_least is not None and value < self.at_least:
+            return False
+        return self.at_most is None or value <= self.at_most
+
+    def threshold(self) -> str:
+        """The bound in one short text, such as ">= 18" or "AAA, AA"."""
+        if self.words is not None:
+            return ", ".join(_in_order(self.fact, self.words))
+        bounds = ((">=", self.at_least), ("<=", self.at_most))
+        return " and ".join(f"{sign} {n}" for sign, n in bounds if n is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """Where a rule or a row comes from. `verify`: to be confirmed before it is relied on."""
+
+    reference: str
+    source_grade: str
+    verify: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A requirement. Not met: `otherwise`; not known: `if_unknown` (an outcome, approve = pass)."""
+
+    id: str
+    stage: str
+    requires: Test
+    when: tuple[Test, ...]
+    otherwise: str
+    if_unknown: str
+    zh: str
+    en: str
+    clause: Clause
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule found: `result` is met, not_met, unknown or not_applicable."""
+
+    rule: Rule
+    result: str
+    value: Any
+
+    @property
+    def outcome(self) -> str:
+        """The outcome this finding asks for."""
+        if self.result == "not_met":
+            return self.rule.otherwise
+        return self.rule.if_unknown if self.result == "unknown" else "approve"
+
+
+def all_hold(tests: tuple[Test, ...], facts: Mapping[str, Any]) -> bool:
+    """Whether every test holds; one that cannot be made does not."""
+    return all(test.holds(facts) for test in tests)
+
+
+def find(rule: Rule, facts: Mapping[str, Any]) -> Finding:
+    """Apply one rule."""
+    if rule.when and not all_hold(rule.when, facts):
+        return Finding(rule, "not_applicable", None)
+    holds = rule.requires.holds(facts)
+    result = "unknown" if holds is None else "met" if holds else "not_met"
+    return Finding(rule, result, facts.get(rule.requires.fact))
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+def fact_words(fact: str) -> tuple[str, ...]:
+    """The words a fact can be, in order; empty for numbers."""
+    row: CatalogueRow | None = CATALOGUE.get(fact)
+    return row.words if row else CONTEXT_WORDS.get(fact, ())
+
+
+def fact_label(fact: str) -> tuple[str, str]:
+    """What a fact is called, in Chinese and English."""
+    row = CATALOGUE.get(fact)
+    return (row.zh, row.en) if row else CONTEXT_LABELS[fact]
+
+
+def _in_order(fact: str, words: frozenset[str]) -> list[str]:
+    return [w for w in (*fact_words(fact), UNKNOWN) if w in words]
+
+
+def read_tests(reader: Reader) -> tuple[Test, ...]:
+    """The tests of a table `fact = [words]` or `fact = { at_least = …, at_most = … }`."""
+    with reader:
+        return tuple(_read_test(reader, fact) for fact in reader.keys())
+
+
+def _read_test(reader: Reader, fact: str) -> Test:
+    row = CATALOGUE.get(fact)
+    if row is None and fact not in CONTEXT_LABELS:
+        reader.refuse(fact, "is not a fact that a policy can ask for; see the CATALOGUE")
+    if row is not None and row.use not in ("policy", "both"):
+        reader.refuse(fact, f"may not be used by a policy (its use is {row.use})")
+    words = fact_words(fact)
+    if words:
+        return Test(fact, words=frozenset(reader.words(fact, (*words, UNKNOWN))))
+    with reader.table(fact) as bounds:
+        ends = {
+            key: bounds.integer(key, low=-(10**12), high=10**12)
+            for key in ("at_least", "at_most")
+            if key in bounds
+        }
+        if not ends:
+            bounds.refuse("", "must have at_least, at_most or both")
+        if len(ends) == 2 and ends["at_least"] > ends["at_most"]:
+            bounds.refuse("at_least", "must not be above at_most")
+        return Test(fact, at_least=ends.get("at_least"), at_most=ends.get("at_most"))
+
+
+def read_clause(reader: Reader) -> Clause:
+    """Reference, source grade and verify mark; a weak source must be marked."""
+    clause = Clause(
+        reference=reader.text("reference"),
+        source_grade=reader.word("source_grade", SOURCE_GRADES),
+        verify=reader.truth("verify", default=False),
+    )
+    if clause.source_grade in WEAK_SOURCES and not clause.verify:
+        reader.refuse("verify", f"must be true for source grade {clause.source_grade}")
+    return clause
+
+
+def read_rule(reader: Reader) -> Rule:
+    """One rule, with exactly one test under `requires`."""
+    with reader:
+        requires = read_tests(reader.table("requires"))
+        if len(requires) != 1:
+            reader.refuse("requires", "must test exactly one fact; write one rule a fact")
+        return Rule(
+            id=reader.text("id"),
+            stage=reader.word("stage", ("eligibility", "knock_out", "referral")),
+            requires=requires[0],
+            when=read_tests(reader.table("when")) if "when" in reader else (),
+            otherwise=reader.word("otherwise", ("refer", "decline")),
+            if_unknown=reader.word("if_unknown", OUTCOMES),
+            zh=reader.text("zh"),
+            en=reader.text("en"),
+            clause=read_clause(reader),
+        )

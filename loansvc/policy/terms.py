@@ -1,0 +1,155 @@
+"""Terms: limit, price and guarantee tier, as dated tables read from top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from loansvc.policy.rules import Clause, Test, all_hold
+
+TIERS = ("G0", "G1", "G1n", "G2", "G3", "G4", "GX")
+SHARERS = ("bank", "local_guarantor", "provincial_reguarantor", "national_fund", "government")
+COUNTER_GUARANTEES = (
+    "none", "waived", "one_natural_person", "spouse_or_adult_with_income",
+    "two_persons_or_collateral",
+)  # fmt: skip
+LEAST_BANK_PERCENT = 20  # DOMAIN 3.2: the bank keeps at least a fifth
+
+
+class Row(Protocol):
+    """Anything that applies when its tests hold."""
+
+    @property
+    def when(self) -> tuple[Test, ...]:
+        """The tests that must all hold."""
+        ...
+
+
+RowType = TypeVar("RowType", bound=Row)
+
+
+def first_match(rows: Iterable[RowType], facts: Mapping[str, Any]) -> RowType:
+    """The first row whose tests all hold; a published policy ends with a row for everyone."""
+    return next(row for row in rows if not row.when or all_hold(row.when, facts))
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRow:
+    """Limit before the village and score factor."""
+
+    when: tuple[Test, ...]
+    base_yuan: int
+    clause: Clause
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """An upper bound: `yuan + percent % of one fact - another fact`, not below 0."""
+
+    id: str
+    when: tuple[Test, ...]
+    yuan: int
+    percent: int
+    percent_of: str | None
+    less: str | None
+    if_unknown_yuan: int
+    zh: str
+    en: str
+    clause: Clause
+
+    def bound_yuan(self, facts: Mapping[str, Any]) -> int:
+        """The bound for these facts; `if_unknown_yuan` where a fact it needs is not known."""
+        bound = self.yuan
+        if self.percent_of is not None:
+            base = facts.get(self.percent_of)
+            if base is None:
+                return self.if_unknown_yuan
+            bound += self.percent * base // 100
+        if self.less is not None:
+            taken = facts.get(self.less)
+            if taken is None:
+                return self.if_unknown_yuan
+            bound -= taken
+        return max(bound, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRow:
+    """Spread over LPR in basis points."""
+
+    when: tuple[Test, ...]
+    spread_bp: int
+    clause: Clause
+
+
+@dataclass(frozen=True, slots=True)
+class TierRow:
+    """Who carries which share of a loss, in percent that sum to 100."""
+
+    tier: str
+    when: tuple[Test, ...]
+    shares_percent: Mapping[str, int]
+    counter_guarantee: str
+    clause: Clause
+
+
+@dataclass(frozen=True, slots=True)
+class FundCaps:
+    """What the law and the fund's statute allow it to carry."""
+
+    multiple: int
+    single_client_percent: int
+    compensation_rate_cap_bp: int
+    clause: Clause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fund:
+    """The guarantee fund at the moment of a decision, this applicant's part in it beside it."""
+
+    capital_yuan: int
+    guaranteed_yuan: int
+    applicant_guaranteed_yuan: int
+    compensation_rate_bp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit and how it came about: base, factor, what each cap allowed, rounding."""
+
+    row: LimitRow
+    factor_percent: int
+    before_caps_yuan: int
+    caps: tuple[tuple[Cap, int], ...]
+    bound_by: Cap | None
+    limit_yuan: int
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A rate and how it came about, in basis points."""
+
+    row: PriceRow
+    lpr_bp: int
+    spread_bp: int
+    rate_bp: int
+    subsidy_bp: int
+
+
+def binding_cap(caps: FundCaps, fund: Fund, share_yuan: int) -> str | None:
+    """The code of the cap that keeps the fund from carrying this share, or None.
+
+    Sources: fund statute and 融资担保公司监督管理条例 art. 15, 16 (DOMAIN 3.3); national fund's
+    compensation cap (DOMAIN 3.2).
+    """
+    if share_yuan == 0:
+        return None
+    if fund.compensation_rate_bp > caps.compensation_rate_cap_bp:
+        return "F03"
+    if fund.guaranteed_yuan + share_yuan > fund.capital_yuan * caps.multiple:
+        return "F01"
+    client = fund.applicant_guaranteed_yuan + share_yuan
+    if 100 * client > fund.capital_yuan * caps.single_client_percent:
+        return "F02"
+    return None

@@ -1,0 +1,237 @@
+"""Reasons: stable codes with the Chinese and English text a person reads.
+
+A01 speaks of the consent to automated decision, S01 to S26 of a characteristic of the scorecard,
+V01 of the village, L01 and G01 of limit and guarantee, F01 to F03 of the guarantee fund. Policy
+rules bring their own id and text. Notices (the answer's `warnings`) say what the reader should
+know about the answer itself. A code never changes its meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+MOST_REASONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why: kind is consent, policy, scorecard, village, limit, guarantee or fund.
+
+    `points` are those lost against the best bin (scorecard) or added by the village; `value` and
+    `threshold` are what a rule read and asked for; `reference` is the clause cited.
+    """
+
+    code: str
+    kind: str
+    zh: str
+    en: str
+    points: int | None = None
+    value: str | None = None
+    threshold: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to know about the answer."""
+
+    code: str
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Texts of one scored number: `low` when the value is below a bound, `high` at or above it."""
+
+    code: str
+    low_zh: str
+    low_en: str
+    high_zh: str
+    high_en: str
+
+
+# {bound} is a quantity with its unit: "3 years", "50,000 yuan", "40 %".
+NUMBER_TEXTS: Mapping[str, Text] = {
+    "household_income_12m_yuan": Text(
+        "S06", "家庭年收入低于{bound}", "Household income below {bound} a year",
+        "家庭年收入达到{bound}", "Household income of {bound} a year or more"),
+    "business_age_months": Text(
+        "S07", "经营年限不足{bound}", "In business for less than {bound}",
+        "经营年限达到{bound}", "In business for {bound} or more"),
+    "household_debt_service_percent": Text(
+        "S08", "偿债支出占家庭收入低于{bound}", "Debt service below {bound} of household income",
+        "偿债支出占家庭收入达到{bound}", "Debt service of {bound} of household income or more"),
+    "dependants": Text(
+        "S09", "被抚养人数少于{bound}", "Fewer than {bound} dependants",
+        "被抚养人数达到{bound}", "{bound} or more dependants"),
+    "training_certificates": Text(
+        "S10", "技能培训证书少于{bound}", "Fewer training certificates than {bound}",
+        "技能培训证书达到{bound}", "{bound} or more training certificates"),
+    "craftsman_level": Text(
+        "S11", "工匠称号未达到{bound}", "No craftsman title of {bound} or higher",
+        "工匠称号达到{bound}", "Craftsman title of {bound} or higher"),
+    "contest_award_level": Text(
+        "S12", "创业大赛奖项未达到{bound}", "No contest award of {bound} or higher",
+        "创业大赛奖项达到{bound}", "Contest award of {bound} or higher"),
+    "park_months": Text(
+        "S13", "入驻创业园不足{bound}", "In a founders' park for less than {bound}",
+        "入驻创业园达到{bound}", "In a founders' park for {bound} or more"),
+    "employees": Text(
+        "S14", "从业人数少于{bound}", "Fewer than {bound} employees",
+        "从业人数达到{bound}", "{bound} or more employees"),
+    "revenue_12m_yuan": Text(
+        "S15", "年营业收入低于{bound}", "Revenue below {bound} a year",
+        "年营业收入达到{bound}", "Revenue of {bound} a year or more"),
+    "online_revenue_percent": Text(
+        "S16", "线上收入占比低于{bound}", "Online share of revenue below {bound}",
+        "线上收入占比达到{bound}", "Online share of revenue of {bound} or more"),
+    "social_insurance_months_24m": Text(
+        "S17", "近24个月社保缴纳不足{bound}", "Social insurance paid for less than {bound} of the last 24",
+        "近24个月社保缴纳达到{bound}", "Social insurance paid for {bound} of the last 24 or more"),
+    "max_days_past_due_24m": Text(
+        "S18", "近24个月最长逾期少于{bound}", "Longest arrears in 24 months below {bound}",
+        "近24个月最长逾期达到{bound}", "Arrears of {bound} or more in the last 24 months"),
+    "active_loans": Text(
+        "S19", "未结清贷款少于{bound}", "Fewer than {bound} active loans",
+        "未结清贷款达到{bound}", "{bound} or more active loans"),
+    "unsecured_outstanding_yuan": Text(
+        "S20", "信用贷款余额低于{bound}", "Unsecured balance below {bound}",
+        "信用贷款余额达到{bound}", "Unsecured balance of {bound} or more"),
+    "enquiries_6m": Text(
+        "S21", "近6个月征信查询少于{bound}", "Fewer than {bound} credit enquiries in 6 months",
+        "近6个月征信查询达到{bound}", "{bound} or more credit enquiries in 6 months"),
+    "months_since_first_credit": Text(
+        "S22", "信用历史不足{bound}", "Credit history shorter than {bound}",
+        "信用历史达到{bound}", "Credit history of {bound} or more"),
+    "card_utilisation_percent": Text(
+        "S23", "信用卡额度使用率低于{bound}", "Card utilisation below {bound}",
+        "信用卡额度使用率达到{bound}", "Card utilisation of {bound} or more"),
+    "guarantees_given_yuan": Text(
+        "S24", "对外担保余额低于{bound}", "Guarantees given for others below {bound}",
+        "对外担保余额达到{bound}", "Guarantees given for others of {bound} or more"),
+    "loan_to_revenue_percent": Text(
+        "S25", "贷款额占年营业收入低于{bound}", "Loan below {bound} of yearly revenue",
+        "贷款额占年营业收入达到{bound}", "Loan of {bound} of yearly revenue or more"),
+    "term_months": Text(
+        "S26", "贷款期限短于{bound}", "Term shorter than {bound}",
+        "贷款期限达到{bound}", "Term of {bound} or longer"),
+}  # fmt: skip
+WORD_CODES: Mapping[str, str] = {
+    "primary_group": "S01", "entity": "S02", "purpose": "S03", "education": "S04",
+    "household_grade": "S05",
+}  # fmt: skip
+WORD_TEXTS: Mapping[str, tuple[str, str]] = {
+    "veteran": ("退役军人", "veteran"),
+    "ex_fisher": ("退捕渔民", "former fisher"),
+    "employment_difficulty": ("就业困难人员", "person with employment difficulty"),
+    "graduate": ("高校毕业生", "graduate"),
+    "returning_migrant": ("返乡创业人员", "returning migrant"),
+    "farmer_founder": ("农民创业者", "farmer starting a business"),
+    "none": ("无", "none"),
+    "household": ("农户", "household"),
+    "sole_trader": ("个体工商户", "sole trader"),
+    "micro_enterprise": ("小微企业", "micro enterprise"),
+    "family_farm": ("家庭农场", "family farm"),
+    "cooperative": ("农民合作社", "cooperative"),
+    "village_collective": ("村集体经济组织", "village collective"),
+    "working_capital": ("流动资金", "working capital"),
+    "equipment": ("购置设备", "equipment"),
+    "planting": ("种植", "planting"),
+    "breeding": ("养殖", "breeding"),
+    "aquaculture": ("水产养殖", "aquaculture"),
+    "online_stock": ("网店备货", "stock for online sale"),
+    "renovation": ("经营场所装修", "renovation"),
+    "consumption": ("消费", "consumption"),
+    "securities": ("证券投资", "securities"),
+    "property": ("购房", "property"),
+    "on_lending": ("转贷", "on-lending"),
+    "primary": ("小学", "primary school"),
+    "junior": ("初中", "junior secondary"),
+    "senior": ("高中", "senior secondary"),
+    "technical_college": ("大专、技工院校", "technical college"),
+    "university": ("本科及以上", "university"),
+}
+LEVEL_TEXTS = (("无", "none"), ("县级", "county level"), ("市级", "prefecture level"),
+               ("省级", "provincial level"), ("国家级", "national level"))  # fmt: skip
+
+PLAIN_REASONS: Mapping[str, tuple[str, str, str]] = {
+    "A01": ("consent", "未同意自动化决策，由人工审核", "No consent to an automated decision: a person decides"),
+    "V01": ("village", "本村信贷履约记录低于全县水平", "The village's repayment record is below the county's"),
+    "L01": ("limit", "申请金额高于可贷额度", "The amount asked for is above the limit"),
+    "G01": ("guarantee", "没有可适用的担保层级", "No guarantee tier carries this case"),
+    "F01": ("fund", "担保基金放大倍数已达上限", "The guarantee fund has reached its multiple"),
+    "F02": ("fund", "单户担保超过基金单户上限", "The guarantee would pass the fund's single-client cap"),
+    "F03": ("fund", "担保基金代偿率超过上限", "The fund's compensation rate is above its cap"),
+}  # fmt: skip
+NOTICES: Mapping[str, tuple[str, str]] = {
+    "SYNTHETIC_SCORECARD": (
+        "评分卡由合成数据训练，仅供演示", "The scorecard was trained on synthetic data: for demonstration only"),
+    "SYNTHETIC_REGISTER": (
+        "村级评定数据为合成数据，仅供演示", "The village evidence is synthetic: for demonstration only"),
+    "POLICY_TO_VERIFY": (
+        "政策中有条款的出处待核实", "Some clauses of the policy rest on sources still to be verified"),
+    "POLICY_REVIEW_OVERDUE": (
+        "政策已过复审日期", "The policy is past the date by which it was to be reviewed"),
+    "LPR_STALE": (
+        "最近的LPR报价已超过45天", "The newest LPR quote is more than 45 days old"),
+    "FUND_NOT_STATED": (
+        "未提供担保基金状况，未做容量校验", "The state of the guarantee fund is not known; its caps were not tested"),
+    "VILLAGE_GRACE": (
+        "村级评定已到期，宽限期内降一级使用", "The village rating is past its term; in grace it counts one notch lower"),
+    "VILLAGE_EXPIRED": (
+        "村级评定已过期，按未评定处理", "The village rating has expired and counts as unrated"),
+    "VILLAGE_REVOKED": (
+        "村级评定已被撤销", "The village rating was revoked"),
+    "VILLAGE_UNRATED": (
+        "该村尚未评定；未知不等于差", "The village is unrated: unknown, not bad"),
+    "CONSENT_CREDIT_REPORT": (
+        "未授权信用报告，相关信息按未知处理", "No consent to the credit report: its inputs count as not known"),
+    "CONSENT_INCOME": (
+        "未授权收入信息，相关信息按未知处理", "No consent to income data: those inputs count as not known"),
+    "CONSENT_PUBLIC_RECORDS": (
+        "未授权公共信息，相关信息按未知处理", "No consent to public records: those inputs count as not known"),
+    "CREDENTIAL_NOT_VOUCHED": (
+        "有证明由无权出具的部门出具，未予采信", "A credential comes from an issuer that does not vouch for its kind; it was not counted"),
+    "CREDENTIAL_NOT_VALID": (
+        "有证明在申请日无效，未予采信", "A credential is not valid on the day of application; it was not counted"),
+}  # fmt: skip
+
+
+def reason_code(characteristic: str) -> str:
+    """The stable reason code of a characteristic of the scorecard."""
+    return WORD_CODES.get(characteristic) or NUMBER_TEXTS[characteristic].code
+
+
+def plain_reason(code: str, *, points: int | None = None) -> Reason:
+    """A reason without a bound: village, limit, guarantee, fund."""
+    kind, zh, en = PLAIN_REASONS[code]
+    return Reason(code, kind, zh, en, points=points)
+
+
+def notice(code: str) -> Notice:
+    """A notice by its code."""
+    return Notice(code, *NOTICES[code])
+
+
+def quantity(value: int, unit: str) -> tuple[str, str]:
+    """A number with its unit in Chinese and English.
+
+    >>> quantity(36, "months"), quantity(18, "months"), quantity(50000, "yuan"), quantity(1, "days")
+    (('3年', '3 years'), ('18个月', '18 months'), ('5万元', '50,000 yuan'), ('1天', '1 day'))
+    """
+    if unit == "level":
+        return LEVEL_TEXTS[value] if 0 <= value < len(LEVEL_TEXTS) else (str(value), str(value))
+    if unit == "months" and value and value % 12 == 0:
+        return f"{value // 12}年", f"{value // 12} year{'s' * (value != 12)}"
+    if unit == "yuan":
+        wan = f"{value // 10_000}万元" if value and value % 10_000 == 0 else f"{value:,}元"
+        return wan, f"{value:,} yuan"
+    zh, en = {
+        "months": ("个月", "month"), "years": ("岁", "year"), "days": ("天", "day"),
+        "percent": ("%", " %"), "count": ("", ""),
+    }[unit]  # fmt: skip
+    plural = "s" if unit in ("months", "years", "days") and value != 1 else ""
+    space = " " if plural or unit in ("months", "years", "days") else ""
+    return f"{value}{zh}", f"{value}{space}{en}{plural}"

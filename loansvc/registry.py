@@ -1,0 +1,315 @@
+"""Registry: the editions on disk, verified, by date or by digest.
+
+`editions.lock` is the list of publications: which file, with which digest, holds from which day in
+which role, and who approved it. A file is read only if the lock names it and its digest fits; a
+wrong, truncated, changed, unlocked or missing file stops the start, with the file and the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from loansvc.decision import Editions
+from loansvc.editions import (
+    COUNTY,
+    ROLES,
+    Edition,
+    Head,
+    Reader,
+    digest_of,
+    in_force,
+    read_head,
+    to_text,
+)
+from loansvc.errors import EditionRefused, NotFound
+from loansvc.policy.document import read_policy
+from loansvc.rates import read_rates
+from loansvc.scorecard import read_scorecard
+from loansvc.villages import read_register
+
+LOCK = "editions.lock"
+MOST_BYTES = 1_000_000  # a card or a policy is a page, not a data set
+FOLDERS = {
+    "scorecard": "scorecards",
+    "villages": "villages",
+    "policy": "policies",
+    "rates": "rates",
+}
+FORMATS = {"scorecard": ".json", "villages": ".json", "policy": ".toml", "rates": ".json"}
+
+
+class Registry:
+    """Every published edition, read and checked once; immutable until `publish`."""
+
+    def __init__(self, folder: Path, editions: Sequence[Edition[Any]]) -> None:
+        self.folder = folder
+        self.editions = tuple(editions)
+        # The code table: every village of every register published.
+        self.village_codes = frozenset(
+            code for e in self.editions if e.kind == "villages" for code in e.content.villages
+        )
+
+    @classmethod
+    def open(cls, folder: Path) -> Registry:
+        """The editions of a folder.
+
+        Raises:
+            EditionRefused: the lock or a file is wrong; says which and why.
+        """
+        entries = _read_lock(folder)
+        locked = {entry["path"] for entry in entries}
+        for path in _edition_files(folder):
+            name = path.relative_to(folder).as_posix()
+            if name not in locked:
+                raise EditionRefused(
+                    f"{name}: is not in {LOCK}. Publish it (loansvc publish FILE) or remove it."
+                )
+        read: dict[str, tuple[Head, Any]] = {}  # a file published twice is read once
+        return cls(folder, [_read_locked(folder, entry, read) for entry in entries])
+
+    def in_force(self, product: str, on: date, *, role: str = "champion") -> Editions:
+        """The four editions for that product and day; only a scorecard can be a challenger.
+
+        Raises:
+            NoEditionInForce: one of them is missing.
+        """
+
+        def one(kind: str, of: str, role: str = "champion") -> Edition[Any]:
+            return in_force(self.editions, kind=kind, product=of, role=role, on=on)
+
+        return Editions(
+            scorecard=one("scorecard", product, role),
+            villages=one("villages", COUNTY),
+            policy=one("policy", product),
+            rates=one("rates", COUNTY),
+        )
+
+    def by_digest(self, digest: str) -> Edition[Any]:
+        """The first publication of the document with that digest.
+
+        Raises:
+            NotFound: no such document.
+        """
+        for edition in self.editions:
+            if edition.digest == digest:
+                return edition
+        raise NotFound("There is no edition with this digest. See GET /v1/editions.")
+
+    def recorded(self, references: dict[str, dict[str, str]]) -> Editions:
+        """The editions a decision names, by digest and first day.
+
+        Raises:
+            NotFound: a document is no longer there.
+        """
+        found = {kind: self._recorded_one(reference) for kind, reference in references.items()}
+        return Editions(**found)
+
+    def _recorded_one(self, reference: dict[str, str]) -> Edition[Any]:
+        """That very publication, else the first one of the same document."""
+        for edition in self.editions:
+            publication = (edition.digest, edition.valid_from.isoformat())
+            if publication == (reference["digest"], reference["valid_from"]):
+                return edition
+        return self.by_digest(reference["digest"])
+
+
+def publish(
+    folder: Path, source: Path, *, role: str, approver: str, valid_from: date | None = None
+) -> Edition[Any]:
+    """Check a document, take it into the folder and add it to the lock; all or nothing.
+
+    `valid_from` may be later than the document's own first day. A file of the same stem ending in
+    `.md` (the model card) comes along.
+
+    Raises:
+        EditionRefused: the document is wrong, or another edition starts on the same day.
+    """
+    data = _read_bytes(source, source.name)
+    head, content = _read_document(data, source.name)
+    if role not in ROLES or (role == "challenger" and head.kind != "scorecard"):
+        raise EditionRefused(f"{source.name}: only a scorecard can be published as a challenger.")
+    if not approver.strip():
+        raise EditionRefused(f"{source.name}: name the approver: --approver NAME")
+    first_day = valid_from or head.valid_from
+    entries = _read_lock(folder) if (folder / LOCK).exists() else []
+    entry = {
+        "kind": head.kind,
+        "product": head.product,
+        "role": role,
+        "valid_from": first_day.isoformat(),
+        "approver": approver,
+        "digest": digest_of(data),
+        "path": _place_for(head, entries, digest_of(data)),
+    }
+    _check_publication(entry, head, entries, source.name)
+    target = folder / entry["path"]
+    if target.exists() and target.read_bytes() != data:
+        raise EditionRefused(
+            f"{entry['path']}: is there with other content; an edition never changes."
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    card = source.with_suffix(".md")
+    if card.exists() and card.resolve() != target.with_suffix(".md").resolve():
+        _write(target.with_suffix(".md"), card.read_bytes())
+    _write(target, data)
+    _write(folder / LOCK, to_text({"editions": [*entries, entry]}).encode())
+    return _edition(entry, head, content)
+
+
+def _place_for(head: Head, entries: Sequence[dict[str, str]], digest: str) -> str:
+    """Where the document lies, or will lie: kind, product, first day."""
+    for entry in entries:
+        if entry["digest"] == digest:
+            return entry["path"]
+    product = "" if head.product == COUNTY else f"{head.product}/"
+    stem = f"{FOLDERS[head.kind]}/{product}{head.valid_from}"
+    suffix = FORMATS[head.kind]
+    # A second document of the same day (a challenger beside a champion) is told apart by digest.
+    taken = any(entry["path"] == stem + suffix for entry in entries)
+    return f"{stem}-{digest[7:15]}{suffix}" if taken else stem + suffix
+
+
+def _check_publication(
+    entry: dict[str, str], head: Head, entries: Sequence[dict[str, str]], name: str
+) -> None:
+    if entry["valid_from"] < head.valid_from.isoformat():
+        raise EditionRefused(f"{name}: cannot hold before its own first day {head.valid_from}.")
+    place = ("kind", "product", "role", "valid_from")
+    if any(all(other[k] == entry[k] for k in place) for other in entries):
+        raise EditionRefused(
+            f"{name}: another {entry['role']} {head.kind} of {head.product} starts on "
+            f"{entry['valid_from']}. Choose a later first day: --valid-from DATE"
+        )
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+def _read_lock(folder: Path) -> list[dict[str, str]]:
+    data = _read_bytes(folder / LOCK, LOCK)
+    with Reader(_parse(data, LOCK, ".json"), file=LOCK) as reader:
+        entries = []
+        for table in reader.tables("editions"):
+            with table:
+                entries.append(
+                    {
+                        "kind": table.word("kind", tuple(FOLDERS)),
+                        "product": table.text("product"),
+                        "role": table.word("role", ROLES),
+                        "valid_from": table.day("valid_from").isoformat(),
+                        "approver": table.text("approver"),
+                        "digest": table.text("digest"),
+                        "path": table.text("path"),
+                    }
+                )
+        return entries
+
+
+def _edition_files(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for kind, name in FOLDERS.items()
+        for path in (folder / name).rglob("*")
+        if path.is_file() and path.suffix != ".md"
+    )
+
+
+def _read_locked(
+    folder: Path, entry: dict[str, str], read: dict[str, tuple[Head, Any]]
+) -> Edition[Any]:
+    path = entry["path"]
+    if path not in read:
+        data = _read_bytes(folder / path, path)
+        if digest_of(data) != entry["digest"]:
+            raise EditionRefused(
+                f"{path}: has changed since it was published (digest {digest_of(data)}, {LOCK} "
+                f"says {entry['digest']}). Restore the file; a change is a new edition."
+            )
+        read[path] = _read_document(data, path)
+    head, content = read[path]
+    if (head.kind, head.product) != (entry["kind"], entry["product"]):
+        raise EditionRefused(f"{path}: is a {head.kind} of {head.product}, {LOCK} says otherwise.")
+    if entry["valid_from"] < head.valid_from.isoformat():
+        raise EditionRefused(f"{path}: {LOCK} lets it hold before its own first day.")
+    return _edition(entry, head, content)
+
+
+def _edition(entry: dict[str, str], head: Head, content: Any) -> Edition[Any]:
+    return Edition(
+        kind=head.kind,
+        product=head.product,
+        role=entry["role"],
+        valid_from=date.fromisoformat(entry["valid_from"]),
+        approver=entry["approver"],
+        digest=entry["digest"],
+        path=entry["path"],
+        head=head,
+        content=content,
+    )
+
+
+def _read_bytes(path: Path, name: str) -> bytes:
+    if path.is_symlink() or not path.is_file():
+        raise EditionRefused(f"{name}: is missing or not a plain file. Restore it.")
+    if path.stat().st_size > MOST_BYTES:
+        raise EditionRefused(f"{name}: is larger than {MOST_BYTES} bytes; no edition is.")
+    return path.read_bytes()
+
+
+def _read_document(data: bytes, name: str) -> tuple[Head, Any]:
+    """Head and content of one document, every key of it known and in place."""
+    with Reader(_parse(data, name, Path(name).suffix), file=name) as reader:
+        head = read_head(reader)
+        if head.kind == "scorecard":
+            return head, read_scorecard(reader)
+        if head.kind == "villages":
+            return head, read_register(reader, valid_from=head.valid_from)
+        if head.kind == "policy":
+            return head, read_policy(reader, head)
+        return head, read_rates(reader, valid_from=head.valid_from)
+
+
+def read_document(path: Path) -> tuple[Head, Any]:
+    """Head and content of a document that need not be published.
+
+    Raises:
+        EditionRefused: naming the place and what is wrong with it.
+    """
+    return _read_document(_read_bytes(path, path.name), path.name)
+
+
+def _parse(data: bytes, name: str, suffix: str) -> Any:
+    try:
+        text = data.decode("utf-8")
+        if suffix == ".toml":
+            return tomllib.loads(text)
+        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise EditionRefused(f"{name}: is not {suffix[1:].upper() or 'JSON'}: {error}.") from None
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise ValueError("a key stands twice in one table")
+    return table
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number")
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old or the new one, never half of it."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

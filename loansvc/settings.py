@@ -1,0 +1,105 @@
+"""Settings: every `LOANSVC_…` environment variable, read here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from loansvc.errors import SetupRefused
+
+PREFIX = "LOANSVC_"
+
+
+SHIPPED = Path()  # stands for "the editions that come with loansvc"
+HOME = Path("var")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def _about(says: str, *, secret: bool = False) -> dict[str, Any]:
+    return {"says": says, "secret": secret}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this installation is set up. Each field is the variable `LOANSVC_` + its name."""
+
+    home: Path = field(default=HOME, metadata=_about("folder of database, keys and secrets"))
+    database_url: str = field(
+        default="", metadata=_about("SQLAlchemy URL of the ledger; default: ledger.db in home")
+    )
+    models: Path = field(
+        default=SHIPPED, metadata=_about("folder of editions; default: those shipped")
+    )
+    vault_keys: str = field(
+        default="",
+        metadata=_about("the outer keys as JSON; default: vault.json in home", secret=True),
+    )
+    host: str = field(default="127.0.0.1", metadata=_about("address to listen on"))
+    port: int = field(default=8000, metadata=_about("port to listen on"))
+    workers: int = field(
+        default=2, metadata=_about("worker processes; else WEB_CONCURRENCY if that is set")
+    )
+    threads: int = field(default=64, metadata=_about("threads of each worker"))
+    busy_timeout_ms: int = field(
+        default=2000, metadata=_about("how long to wait for another writer of the ledger")
+    )
+    log_level: str = field(default="info", metadata=_about("debug, info, warning or error"))
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """The settings of this process.
+
+        Raises:
+            SetupRefused: a variable is not known or its value does not fit.
+        """
+        known = {PREFIX + f.name.upper(): f for f in fields(cls)}
+        values: dict[str, Any] = {}
+        if "WEB_CONCURRENCY" in environ:
+            values["workers"] = _number("WEB_CONCURRENCY", environ["WEB_CONCURRENCY"])
+        for name, text in environ.items():
+            if not name.startswith(PREFIX) or not text:
+                continue
+            if name not in known:
+                raise SetupRefused(f"{name} is not a setting. See them all: loansvc settings")
+            default = known[name].default
+            if isinstance(default, int):
+                values[known[name].name] = _number(name, text)
+            else:
+                values[known[name].name] = Path(text) if isinstance(default, Path) else text
+        if values.get("log_level", "info").lower() not in LOG_LEVELS:
+            raise SetupRefused(f"{PREFIX}LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}.")
+        return cls(**values)
+
+    @property
+    def url(self) -> str:
+        """The ledger's database URL, the default filled in."""
+        return self.database_url or f"sqlite:///{(self.home / 'ledger.db').absolute()}"
+
+    @property
+    def models_folder(self) -> Path:
+        """The folder of editions, the default filled in."""
+        return self.models if self.models != SHIPPED else shipped("models")
+
+    def listed(self) -> Iterator[tuple[str, str, str]]:
+        """Name, value (secrets masked) and meaning of every setting."""
+        for f in fields(self):
+            value = getattr(self, f.name)
+            masked = "(set)" if f.metadata["secret"] and value else str(value)
+            text = "" if value == SHIPPED else masked
+            yield PREFIX + f.name.upper(), text, f.metadata["says"]
+
+
+def shipped(name: str) -> Path:
+    """What comes with loansvc: inside the package in a wheel, beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / name
+    return inside if inside.exists() else package.parent / name
+
+
+def _number(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 0 < int(text) < 1_000_000:
+        raise SetupRefused(f"{name} must be a whole number from 1 to 999999.")
+    return int(text)

@@ -1,0 +1,315 @@
+"""Underwriting: editions in force and exposure, then `decide`, then the ledger.
+
+The composition root: every way in (HTTP, CLI, batch) comes through here, and time and ids enter
+here as arguments. A decision is recorded before it is returned; no record, no decision.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+
+from loansvc import decision as verb
+from loansvc import explanation
+from loansvc.application import Application, from_record, to_record
+from loansvc.decision import Exposure
+from loansvc.errors import (
+    ApplicationIdReused,
+    FieldError,
+    InvalidApplication,
+    NotFound,
+)
+from loansvc.ledger import Entry, Ledger, Reading, Subject, Writing
+from loansvc.policy import Fund
+from loansvc.registry import Registry
+from loansvc.settings import Settings
+
+SHANGHAI = timezone(timedelta(hours=8))  # no summer time since 1991
+MOST_DAYS_BACK = 90  # of applied_on, for a recorded decision
+OFFER_OPEN_DAYS = 30  # an approval that was not drawn by then no longer counts as exposure
+
+
+def now() -> datetime:
+    """This moment in county time."""
+    return datetime.now(SHANGHAI)
+
+
+def new_decision_id(at: datetime) -> str:
+    """A new id, ordered by time: UUID version 7 (RFC 9562)."""
+    milliseconds = int(at.timestamp() * 1000)
+    value = (
+        milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62 | secrets.randbits(62)
+    )
+    return f"dec_{uuid.UUID(int=value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A decision as the ledger holds it."""
+
+    entry: Entry
+    application: Application
+    exposure: Exposure
+    decision: dict[str, Any]
+
+    def answer(self) -> dict[str, Any]:
+        """The body that is answered: the decision and where it stands in the ledger."""
+        place = {"sequence": self.entry.sequence, "hash": self.entry.hash}
+        return {**self.decision, "ledger": place}
+
+
+class Underwriting:
+    """One registry, one ledger, one clock."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        ledger: Ledger,
+        *,
+        clock: Callable[[], datetime] = now,
+        new_id: Callable[[datetime], str] = new_decision_id,
+    ) -> None:
+        self.registry = registry
+        self.ledger = ledger
+        self.clock = clock
+        self._new_id = new_id
+
+    @classmethod
+    def open(cls, settings: Settings, *, create: bool = False) -> Underwriting:
+        """Everything that the settings name, verified.
+
+        Raises:
+            EditionRefused, SetupRefused: with the file or setting and what to do.
+        """
+        registry = Registry.open(settings.models_folder)
+        ledger = Ledger.open(
+            settings.url,
+            home=settings.home,
+            vault_keys=settings.vault_keys,
+            busy_timeout_ms=settings.busy_timeout_ms,
+            create=create,
+        )
+        return cls(registry, ledger)
+
+    def today(self) -> date:
+        """The day in the county."""
+        return self.clock().date()
+
+    def decide(self, application: Application, *, client: str) -> tuple[Recorded, bool]:
+        """The recorded decision, and whether it is new.
+
+        The same application again gives the recorded one; the same id with other content is
+        refused. On return the decision is on disk.
+
+        Raises:
+            ApplicationIdReused, InvalidApplication, NoEditionInForce, LedgerUnavailable
+        """
+        with self.ledger.writing() as ledger:
+            entry = ledger.find(client, application.application_id)
+            if entry is not None:
+                return _same_again(_recorded(ledger, entry), application), False
+            application = self._dated(application, most_days_back=MOST_DAYS_BACK)
+            editions = self.registry.in_force(application.product, application.on)
+            subject = ledger.subject_for(application.applicant.id_number)
+            at = self.clock()
+            exposure = _exposure(ledger, subject, at)
+            decision = verb.decide(application, editions, exposure)
+            return self._record(ledger, subject, application, exposure, decision, client, at), True
+
+    def _record(
+        self, ledger: Writing, subject: Subject, application: Application, exposure: Exposure,
+        decision: verb.Decision, client: str, at: datetime,
+    ) -> Recorded:  # fmt: skip
+        decision_id = self._new_id(at)
+        body = _body(application, decision, decision_id=decision_id, decided_at=at)
+        payload = {
+            "application": to_record(application),
+            "exposure": asdict(exposure),
+            "decision": body,
+        }
+        entry = ledger.append(
+            subject,
+            payload,
+            kind="decision",
+            decided_at=body["decided_at"],
+            client=client,
+            application_id=application.application_id,
+            decision_id=decision_id,
+            product=application.product,
+            outcome=decision.outcome,
+            tier=decision.guarantee.tier if decision.guarantee else "",
+            **{kind: reference["digest"] for kind, reference in decision.editions.items()},
+        )
+        return Recorded(entry, application, exposure, body)
+
+    def preview(
+        self, application: Application, *, on: date | None = None, role: str = "champion"
+    ) -> dict[str, Any]:
+        """The same answer, recorded nowhere.
+
+        `on`: as if applied on that day. `role`: by the challenger in force, if there is one.
+        """
+        application = replace(application, applied_on=on or application.applied_on)
+        application = self._dated(application, most_days_back=None)
+        editions = self.registry.in_force(application.product, application.on, role=role)
+        at = self.clock()
+        with self.ledger.reading() as ledger:
+            subject = ledger.find_subject(application.applicant.id_number)
+            exposure = _exposure(ledger, subject, at) if subject else Exposure()
+        decision = verb.decide(application, editions, exposure)
+        return _body(application, decision, decision_id=None, decided_at=at)
+
+    def find(self, application_id: str, *, client: str) -> Recorded:
+        """The recorded decision on an application of this client.
+
+        Raises:
+            NotFound: there is none, or it is another client's.
+        """
+        with self.ledger.reading() as ledger:
+            entry = ledger.find(client, application_id)
+            if entry is None:
+                raise NotFound("There is no decision with this application_id.")
+            return _recorded(ledger, entry)
+
+    def page(
+        self,
+        *,
+        client: str,
+        limit: int,
+        before: int | None = None,
+        village: str | None = None,
+        **filters: str | None,
+    ) -> tuple[list[Recorded], int | None]:
+        """Decisions of a client, newest first, and the sequence to go on before (None: no more).
+
+        The village lies in the sealed payload, so that filter opens rows until the page is full.
+        """
+        found: list[Recorded] = []
+        with self.ledger.reading() as ledger:
+            while True:
+                entries = ledger.page(client, before=before, limit=limit + 1, **filters)
+                for entry in entries[:limit]:
+                    before = entry.sequence
+                    recorded = _recorded(ledger, entry)
+                    if village in (None, recorded.application.applicant.village_code):
+                        found.append(recorded)
+                    if len(found) == limit:
+                        more = entry is not entries[-1]
+                        return found, before if more else None
+                if len(entries) <= limit:
+                    return found, None
+
+    def explain(self, recorded: Recorded) -> dict[str, Any]:
+        """Why: points, rules and derivation, from the recorded inputs and editions."""
+        editions = self.registry.recorded(recorded.decision["editions"])
+        again = verb.decide(recorded.application, editions, recorded.exposure)
+        lines = explanation.explain(recorded.application, editions, recorded.exposure, again)
+        names = ("decision_id", "application_id", "product", "outcome", "reasons", "warnings")
+        return {**{name: recorded.decision[name] for name in names}, **lines}
+
+    def replay(self, recorded: Recorded) -> dict[str, Any]:
+        """Decide again from what was recorded: identical, or a difference field by field.
+
+        Wording is compared by code, not by text: a text may be put better, a reason may not change.
+        """
+        editions = self.registry.recorded(recorded.decision["editions"])
+        again = verb.decide(recorded.application, editions, recorded.exposure).to_document()
+        then = {name: recorded.decision[name] for name in again}
+        differences = list(_differences(_codes_only(then), _codes_only(again), ""))
+        return {
+            "decision_id": recorded.entry.decision_id,
+            "application_id": recorded.entry.application_id,
+            "identical": not differences,
+            "differences": differences,
+            "editions": recorded.decision["editions"],
+        }
+
+    def _dated(self, application: Application, *, most_days_back: int | None) -> Application:
+        """The application with its day filled in and inside the window."""
+        today = self.today()
+        on = application.applied_on or today
+        if most_days_back is not None and (today - on).days > most_days_back:
+            raise InvalidApplication(
+                [
+                    FieldError(
+                        "/applied_on",
+                        "too_far_back",
+                        f"Must be at most {most_days_back} days back for a recorded decision.",
+                    )
+                ]
+            )
+        return replace(application, applied_on=on)
+
+
+def _body(
+    application: Application,
+    decision: verb.Decision,
+    *,
+    decision_id: str | None,
+    decided_at: datetime,
+) -> dict[str, Any]:
+    document = decision.to_document()
+    return {
+        **({"decision_id": decision_id} if decision_id else {}),
+        "application_id": application.application_id,
+        "product": document.pop("product"),
+        "applied_on": document.pop("applied_on"),
+        "decided_at": decided_at.isoformat(timespec="milliseconds"),
+        **document,
+    }
+
+
+def _recorded(ledger: Reading, entry: Entry) -> Recorded:
+    payload = ledger.payload_of(entry)
+    exposure = dict(payload["exposure"])
+    fund = exposure.pop("fund")
+    return Recorded(
+        entry=entry,
+        application=from_record(payload["application"]),
+        exposure=Exposure(**exposure, fund=Fund(**fund) if fund else None),
+        decision=payload["decision"],
+    )
+
+
+def _same_again(recorded: Recorded, application: Application) -> Recorded:
+    """The recorded decision, if this is the application it was made on.
+
+    Raises:
+        ApplicationIdReused: it is not.
+    """
+    if application.applied_on is None:  # "today" was the day of the first time
+        application = replace(application, applied_on=recorded.application.applied_on)
+    if application != recorded.application:
+        raise ApplicationIdReused
+    return recorded
+
+
+def _exposure(ledger: Reading, subject: Subject, at: datetime) -> Exposure:
+    """Earlier approvals of this person that are still open; drawings are not recorded yet."""
+    since = (at - timedelta(days=OFFER_OPEN_DAYS)).isoformat(timespec="milliseconds")
+    approvals = ledger.approvals_since(subject, since)
+    return Exposure(
+        policy_loans=len(approvals),
+        outstanding_yuan=sum(a["decision"]["offer"]["amount_yuan"] for a in approvals),
+    )
+
+
+def _codes_only(value: Any) -> Any:
+    """A document without its wording."""
+    if isinstance(value, dict):
+        return {k: _codes_only(v) for k, v in value.items() if k not in ("zh", "en")}
+    if isinstance(value, list):
+        return [_codes_only(v) for v in value]
+    return value
+
+
+def _differences(then: Any, again: Any, pointer: str) -> Iterator[dict[str, Any]]:
+    if isinstance(then, dict) and isinstance(again, dict):
+        for key in sorted({*then, *again}):
+            yield from _differences(then.get(key), again.get(key), f"{pointer}/{key}")
+    elif then != again:
+        yield {"pointer": pointer, "recorded": then, "replayed": again}

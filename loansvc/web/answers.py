@@ -1,0 +1,188 @@
+"""JSON Schemas of the answers, for the contract; tests hold every answer against them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loansvc.application import PRODUCTS
+from loansvc.editions import COUNTY, KINDS, ROLES
+from loansvc.policy import OUTCOMES, SCORE_GRADES, SHARERS, TIERS
+from loansvc.villages import RATINGS
+
+Schema = dict[str, Any]
+TEXT: Schema = {"type": "string"}
+WHOLE: Schema = {"type": "integer"}
+DAY: Schema = {"type": "string", "format": "date"}
+TRUTH: Schema = {"type": "boolean"}
+
+
+def _object(properties: Schema, *, optional: tuple[str, ...] = ()) -> Schema:
+    """A closed object whose properties are all required but the optional ones."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _or_null(schema: Schema) -> Schema:
+    if isinstance(schema.get("type"), str):
+        return {**schema, "type": [schema["type"], "null"]}
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _one_of(words: tuple[str, ...]) -> Schema:
+    return {"type": "string", "enum": list(words)}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _page(items: str) -> Schema:
+    return _object({"data": _list(_ref(items))})
+
+
+EDITION_REFERENCE = _object({"valid_from": DAY, "digest": TEXT})
+REASON = _object(
+    {"code": TEXT, "kind": TEXT, "zh": TEXT, "en": TEXT, "points": WHOLE, "value": TEXT,
+     "threshold": TEXT, "reference": TEXT},
+    optional=("points", "value", "threshold", "reference"),
+)  # fmt: skip
+NOTICE = _object({"code": TEXT, "zh": TEXT, "en": TEXT})
+OFFER = _object(
+    {"limit_yuan": WHOLE, "amount_yuan": WHOLE, "term_months": WHOLE, "rate_bp": WHOLE,
+     "subsidy_bp": WHOLE}
+)  # fmt: skip
+GUARANTEE = _object(
+    {
+        "tier": _one_of(TIERS),
+        "coverage_percent": WHOLE,
+        "counter_guarantee": TEXT,
+        "shares_percent": _object(dict.fromkeys(SHARERS, WHOLE)),
+        "liability": TEXT,
+        "liability_period_months": WHOLE,
+        "expected_loss_yuan": _object({"total": WHOLE, "bank": WHOLE}),
+    }
+)
+PREVIEW: Schema = {
+    "application_id": TEXT,
+    "product": _one_of(PRODUCTS),
+    "applied_on": DAY,
+    "decided_at": {"type": "string", "format": "date-time"},
+    "outcome": _one_of(OUTCOMES),
+    "eligible": TRUTH,
+    "score": WHOLE,
+    "pd_12m": {"type": "number", "minimum": 0, "maximum": 1},
+    "grade": _one_of(SCORE_GRADES),
+    "village": _object(
+        {"code": TEXT, "name": TEXT, "rating": _one_of(RATINGS), "assessed_on": _or_null(DAY),
+         "points": WHOLE, "credibility": {"type": "number"}}
+    ),
+    "offer": _or_null(OFFER),
+    "guarantee": _or_null(GUARANTEE),
+    "reasons": {**_list(REASON), "maxItems": 4},
+    "editions": _object(dict.fromkeys(KINDS, EDITION_REFERENCE)),
+    "warnings": _list(NOTICE),
+}  # fmt: skip
+DECISION = {
+    "decision_id": TEXT,
+    **PREVIEW,
+    "ledger": _object({"sequence": WHOLE, "hash": TEXT}),
+}
+RESULTS = ("met", "not_met", "unknown", "not_applicable")
+SCORE_LINE = _object(
+    {
+        "name": TEXT, "code": TEXT, "label_zh": TEXT, "label_en": TEXT, "value": {}, "unit": TEXT,
+        "bin": _object({"from": _or_null(WHOLE), "to": _or_null(WHOLE), "words": _list(TEXT),
+                        "state": TEXT, "zh": TEXT, "en": TEXT}),
+        "points": WHOLE, "best_points": WHOLE,
+    }
+)  # fmt: skip
+RULE_LINE = _object(
+    {
+        "id": TEXT, "stage": TEXT, "result": _one_of(RESULTS),
+        "outcome": _one_of(OUTCOMES), "fact": TEXT, "label_zh": TEXT, "label_en": TEXT, "value": {},
+        "threshold": TEXT, "zh": TEXT, "en": TEXT, "reference": TEXT, "source_grade": TEXT,
+        "verify": TRUTH,
+    }
+)  # fmt: skip
+DERIVATION_LINE = _object(
+    {"step": TEXT, "zh": TEXT, "en": TEXT, "yuan": WHOLE, "bp": WHOLE, "percent": WHOLE},
+    optional=("yuan", "bp", "percent"),
+)
+EXPLANATION = _object(
+    {
+        "decision_id": TEXT,
+        "application_id": TEXT,
+        "product": _one_of(PRODUCTS),
+        "outcome": _one_of(OUTCOMES),
+        "reasons": _list(REASON),
+        "warnings": _list(NOTICE),
+        "score": _object(
+            {
+                "base_points": WHOLE,
+                "characteristics": _list(SCORE_LINE),
+                "village": _object(
+                    {"points": WHOLE, "state": TEXT, "credibility": {"type": "number"}}
+                ),
+                "total": WHOLE,
+            }
+        ),
+        "rules": _list(RULE_LINE),
+        "derivation": _object(
+            {k: _list(DERIVATION_LINE) for k in ("limit", "rate", "guarantee")},
+            optional=("limit", "rate", "guarantee"),
+        ),
+    }
+)
+VILLAGE = _object(
+    {
+        "code": TEXT, "name": TEXT, "town": TEXT, "rating": _one_of(RATINGS), "state": TEXT,
+        "assessed_on": _or_null(DAY), "points": WHOLE, "credibility": {"type": "number"},
+        "evidence": {"type": ["object", "null"]}, "synthetic": TRUTH, "register": EDITION_REFERENCE,
+    }
+)  # fmt: skip
+EDITION = {
+    "kind": _one_of(KINDS), "product": _one_of((*PRODUCTS, COUNTY)), "role": _one_of(ROLES),
+    "valid_from": DAY, "review_by": _or_null(DAY), "reference": TEXT, "approver": TEXT,
+    "digest": TEXT, "path": TEXT,
+}  # fmt: skip
+FIELD_ERROR = _object({"pointer": TEXT, "code": TEXT, "detail": TEXT})
+
+SCHEMAS: dict[str, Schema] = {
+    "Decision": _object(DECISION),
+    "PreviewAnswer": _object(PREVIEW),
+    "DecisionPage": _object(
+        {"data": _list(_ref("Decision")), "has_more": TRUTH, "next": _or_null(TEXT)}
+    ),
+    "Explanation": EXPLANATION,
+    "Replay": _object(
+        {
+            "decision_id": TEXT,
+            "application_id": TEXT,
+            "identical": TRUTH,
+            "differences": _list(_object({"pointer": TEXT, "recorded": {}, "replayed": {}})),
+            "editions": _object(dict.fromkeys(KINDS, EDITION_REFERENCE)),
+        }
+    ),
+    "Village": VILLAGE,
+    "VillageList": _page("Village"),
+    "Product": {"type": "object", "required": ["product", "zh", "en", "rules", "guarantee"]},
+    "ProductList": _page("Product"),
+    "Edition": _object(EDITION),
+    "EditionList": _page("Edition"),
+    "EditionText": _object({**EDITION, "text": TEXT}),
+    "Status": _object({"status": TEXT}),
+    "Version": _object({"version": TEXT, "api": TEXT}),
+    "Problem": _object(
+        {"type": TEXT, "title": TEXT, "status": WHOLE, "code": TEXT, "detail": TEXT,
+         "request_id": TEXT, "errors": _list(FIELD_ERROR)},
+        optional=("errors",),
+    ),
+}  # fmt: skip

@@ -1,0 +1,311 @@
+"""The HTTP surface under /v1, and the probes beside it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, request
+from gunicorn.http.errors import ParseException
+from marshmallow import Schema, ValidationError
+
+from loansvc import __version__
+from loansvc.application import PRODUCTS, Application
+from loansvc.editions import COUNTY, KINDS, ROLES, Edition, digest_of, in_force
+from loansvc.errors import (
+    EditionRefused,
+    FieldError,
+    InvalidApplication,
+    InvalidRequest,
+    NotFound,
+)
+from loansvc.policy import OUTCOMES
+from loansvc.villages import Register, Village
+from loansvc.web.access import client, requires, underwriting
+from loansvc.web.fields import Day, Pattern, Word
+from loansvc.web.presentation import edition_document, product_document
+from loansvc.web.problems import answer
+from loansvc.web.schemas import StrictSchema, flat_errors, load_application
+from loansvc.web.strict_json import loads
+
+blueprint = Blueprint("api", __name__)
+MOST_ROWS = 100
+DEFAULT_ROWS = 20
+
+
+class OverrideSchema(StrictSchema):
+    """Which editions a preview uses instead of those in force today."""
+
+    on = Day()
+    role = Word(ROLES)
+
+
+class OnSchema(StrictSchema):
+    """The day asked about."""
+
+    on = Day()
+
+
+class EditionsQuerySchema(OnSchema):
+    """Filters of the list of editions."""
+
+    kind = Word(KINDS)
+    product = Word((*PRODUCTS, COUNTY))
+    role = Word(ROLES)
+
+
+DecisionsQuerySchema = StrictSchema.from_dict(
+    {
+        "product": Word(PRODUCTS),
+        "outcome": Word(OUTCOMES),
+        "village": Pattern("[0-9]{12}", "Must be the 12-digit code of a village."),
+        "from": Day(),
+        "to": Day(),
+        "cursor": Pattern("[0-9]{1,18}", "Must be the `next` of an earlier page."),
+        "limit": Pattern("[1-9][0-9]?|100", f"Must be from 1 to {MOST_ROWS}."),
+    },
+    name="DecisionsQuerySchema",
+)
+
+
+@blueprint.post("/v1/decisions")
+@requires("decide")
+def decide() -> Response:
+    """Decide and record: 201 new, 200 the same application again."""
+    recorded, is_new = underwriting().decide(_application(_document()), client=client())
+    response = answer(recorded.answer(), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
+    if is_new:
+        response.headers["Location"] = f"/v1/decisions/{recorded.entry.application_id}"
+    else:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+@blueprint.post("/v1/previews")
+@requires("decide")
+def preview() -> Response:
+    """The same answer, recorded nowhere; `editions` may ask for another day or the challenger."""
+    document = _document()
+    override: dict[str, Any] = {}
+    if isinstance(document, dict) and "editions" in document:
+        asked = document.pop("editions")
+        try:
+            override = OverrideSchema().load({} if asked is None else asked)
+        except ValidationError as error:
+            raise InvalidApplication(flat_errors(error, "/editions")) from None
+    application = _application(document)
+    role = override.get("role") or "champion"
+    return answer(underwriting().preview(application, on=override.get("on"), role=role))
+
+
+@blueprint.get("/v1/decisions")
+@requires("read")
+def decisions() -> Response:
+    """Decisions of this client, newest first, a page at a time."""
+    query = _query(DecisionsQuerySchema)
+    # Nothing was decided on the last day there is, so it needs no day after it.
+    until = (
+        min(query["to"], date.max - timedelta(days=1)) + timedelta(days=1) if query["to"] else None
+    )
+    found, before = underwriting().page(
+        client=client(),
+        limit=int(query["limit"] or DEFAULT_ROWS),
+        before=int(query["cursor"]) if query["cursor"] else None,
+        village=query["village"],
+        product=query["product"],
+        outcome=query["outcome"],
+        since=query["from"] and query["from"].isoformat(),
+        until=until and until.isoformat(),
+    )
+    return answer(
+        {
+            "data": [recorded.answer() for recorded in found],
+            "has_more": before is not None,
+            "next": None if before is None else str(before),
+        }
+    )
+
+
+@blueprint.get("/v1/decisions/<application_id>")
+@requires("read")
+def decision(application_id: str) -> Response:
+    """One decision as it was answered."""
+    return answer(underwriting().find(application_id, client=client()).answer())
+
+
+@blueprint.get("/v1/decisions/<application_id>/explanation")
+@requires("read")
+def explanation(application_id: str) -> Response:
+    """Why: points from base to score, rules, derivation of limit, rate and guarantee."""
+    root = underwriting()
+    return answer(root.explain(root.find(application_id, client=client())))
+
+
+@blueprint.get("/v1/decisions/<application_id>/replay")
+@requires("read")
+def replay(application_id: str) -> Response:
+    """Decide again from the recorded inputs: identical, or the differences."""
+    root = underwriting()
+    return answer(root.replay(root.find(application_id, client=client())))
+
+
+@blueprint.get("/v1/villages")
+@requires("read")
+def villages() -> Response:
+    """Every village of the register in force, as it stands on a day."""
+    on = _on()
+    register = _register(on)
+    return answer({"data": [_village(v, register, on) for v in register.content.villages.values()]})
+
+
+@blueprint.get("/v1/villages/<code>")
+@requires("read")
+def village(code: str) -> Response:
+    """One village: rating, points, evidence."""
+    on = _on()
+    register = _register(on)
+    if code not in register.content.villages:
+        raise NotFound("There is no such village in the register. See GET /v1/villages.")
+    return answer(_village(register.content.villages[code], register, on))
+
+
+@blueprint.get("/v1/products")
+@requires("read")
+def products() -> Response:
+    """The products in force on a day: rules, limits, prices and guarantee in words and figures."""
+    on, registry = _on(), underwriting().registry
+    return answer({"data": [product_document(p, registry.in_force(p, on)) for p in PRODUCTS]})
+
+
+@blueprint.get("/v1/editions")
+@requires("read")
+def editions() -> Response:
+    """Publications, newest first; with `on` those in force that day."""
+    query = _query(EditionsQuerySchema)
+    wanted = [
+        e
+        for e in underwriting().registry.editions
+        if all(query[k] in (None, getattr(e, k)) for k in ("kind", "product", "role"))
+    ]
+    if query["on"] is not None:
+        wanted = [e for e in wanted if _holds(e, wanted, query["on"])]
+    wanted.sort(key=lambda e: (e.valid_from, e.kind, e.product), reverse=True)
+    return answer({"data": [edition_document(e) for e in wanted]})
+
+
+@blueprint.get("/v1/editions/<digest>")
+@requires("read")
+def edition(digest: str) -> Response:
+    """One edition with its text as published."""
+    registry = underwriting().registry
+    found = registry.by_digest(digest)
+    data = (registry.folder / found.path).read_bytes()  # as bytes: line ends are part of the digest
+    if digest_of(data) != found.digest:
+        raise EditionRefused(f"{found.path}: has changed since the start. Restore the file.")
+    return answer(edition_document(found) | {"text": data.decode("utf-8")})
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """The process is alive; never touches the database."""
+    return answer({"status": "ok"})
+
+
+@blueprint.get("/readyz")
+def readyz() -> Response:
+    """Editions are in force today and the ledger answers."""
+    root = underwriting()
+    for product in PRODUCTS:
+        root.registry.in_force(product, root.today())
+    with root.ledger.reading() as ledger:
+        ledger.find("", "")
+    return answer({"status": "ready"})
+
+
+@blueprint.get("/version")
+def version() -> Response:
+    """The version of the program."""
+    return answer({"version": __version__, "api": "v1"})
+
+
+def _document() -> Any:
+    """The request's JSON document, read strictly."""
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.mimetype != "application/json" or charset not in ("utf-8", "utf8"):
+        raise InvalidRequest(
+            "Send JSON in UTF-8 with Content-Type: application/json.",
+            code="unsupported_media_type",
+            status=415,
+        )
+    try:
+        return loads(request.get_data(cache=False))
+    except (ParseException, OSError):
+        # gunicorn raises these while the body is read: broken chunks, or the caller has gone.
+        raise InvalidRequest("The body could not be read whole. Send it again.") from None
+
+
+def _application(document: Any) -> Application:
+    root = underwriting()
+    codes = root.registry.village_codes
+    return load_application(document, today=root.today(), village_codes=codes)
+
+
+def _query(schema: type[Schema]) -> dict[str, Any]:
+    """The query parameters, strictly: unknown or repeated ones are refused."""
+    fields = schema()
+    repeated = [name for name, values in request.args.lists() if len(values) > 1]
+    if repeated:
+        raise InvalidRequest(
+            "A query parameter is given twice. Give it once.", code="invalid_query"
+        )
+    try:
+        query: dict[str, Any] = fields.load(request.args.to_dict())
+    except ValidationError as error:
+        raise _InvalidQuery(flat_errors(error, "")) from None
+    return query
+
+
+class _InvalidQuery(InvalidRequest):
+    """A query parameter is not of its form."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("Some query parameters need correcting.", code="invalid_query")
+        self.errors = tuple(errors)
+
+
+def _on() -> date:
+    """The day of the query, today unless given."""
+    on = _query(OnSchema)["on"]
+    return on if isinstance(on, date) else underwriting().today()
+
+
+def _register(on: date) -> Edition[Register]:
+    found = underwriting().registry.editions
+    return in_force(found, kind="villages", product=COUNTY, role="champion", on=on)
+
+
+def _village(village: Village, register: Edition[Register], on: date) -> dict[str, Any]:
+    standing = register.content.standing(village.code, on)
+    return {
+        "code": village.code,
+        "name": village.name,
+        "town": village.town,
+        "rating": standing.rating,
+        "state": standing.state,
+        "assessed_on": village.assessed_on and village.assessed_on.isoformat(),
+        "points": standing.points,
+        "credibility": standing.credibility_percent / 100,
+        "evidence": dict(village.evidence) or None,
+        "synthetic": register.content.synthetic,
+        "register": {"valid_from": register.valid_from.isoformat(), "digest": register.digest},
+    }
+
+
+def _holds(edition: Edition[Any], among: list[Edition[Any]], on: date) -> bool:
+    """Whether this is the edition of its kind, product and role in force on that day."""
+    if edition.valid_from > on:
+        return False
+    return edition is in_force(
+        among, kind=edition.kind, product=edition.product, role=edition.role, on=on
+    )

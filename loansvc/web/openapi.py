@@ -1,0 +1,281 @@
+"""The OpenAPI 3.1 document: request schemas from marshmallow, answers and examples beside them."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+
+from loansvc import __version__
+from loansvc.application import PRODUCTS
+from loansvc.editions import COUNTY, KINDS, ROLES
+from loansvc.errors import ApplicationIdReused, FieldError, InvalidApplication, LoanError
+from loansvc.policy import OUTCOMES
+from loansvc.underwriting import Underwriting
+from loansvc.web import answers
+from loansvc.web.examples import example_application
+from loansvc.web.fields import Day, Pattern, Text, Whole, Word, Words, YesNo
+from loansvc.web.problems import problem_document
+from loansvc.web.schemas import ApplicationSchema, load_application
+
+DESCRIPTION = """Credit-loan eligibility: an application in; an explained, durable decision out.
+
+`application_id` is the caller's own serial number and the idempotency key: after a time-out send
+the same application again. Refusals are `application/problem+json`. Money is whole yuan, rates are
+basis points, dates are ISO, instants carry an offset."""
+ERRORS = {
+    400: "The request cannot be read.",
+    401: "No valid key came with the request.",
+    403: "The key lacks the scope.",
+    404: "There is no such thing, or it belongs to another client.",
+    405: "This address does not take that method.",
+    409: "This application_id was used before with other content.",
+    413: "The body is larger than 64 KiB.",
+    415: "The body is not declared as JSON.",
+    422: "Some fields need correcting; all are named.",
+    500: "An error on our side; nothing was recorded unless a repeat says so.",
+    503: "The ledger cannot be reached; send the same request again.",
+}
+READ_ERRORS = (400, 401, 403, 500, 503)
+WRITE_ERRORS = (400, 401, 403, 413, 415, 422, 500, 503)
+EXAMPLE_HASH = "sha256:" + "0" * 64
+
+
+def openapi_document(underwriting: Underwriting) -> dict[str, Any]:
+    """The whole contract. Examples are previews made now, so that they cannot go stale."""
+    plugin = MarshmallowPlugin()
+    spec = APISpec(
+        title="loansvc", version=__version__, openapi_version="3.1.0", plugins=[plugin],
+        info={"description": DESCRIPTION, "license": {"name": "Apache-2.0"}},
+        servers=[{"url": "/"}], security=[{"key": []}],
+    )  # fmt: skip
+    _map_fields(plugin)
+    spec.components.security_scheme(
+        "key", {"type": "http", "scheme": "bearer", "description": "lsk_<key id>_<secret>"}
+    )
+    spec.components.schema("Application", schema=ApplicationSchema)
+    for name, schema in answers.SCHEMAS.items():
+        spec.components.schema(name, schema)
+    for status, says in ERRORS.items():
+        spec.components.response(f"Refusal{status}", _refusal(status, says))
+    for path, operations in _paths(_examples(underwriting)).items():
+        for operation in operations.values():
+            operation["tags"] = [_tag(path)]
+        spec.path(path=path, operations=operations)
+    document = spec.to_dict()
+    _preview_body(document)
+    return document
+
+
+def _tag(path: str) -> str:
+    """The heading under which an address stands."""
+    if path.startswith(("/v1/decisions", "/v1/previews")):
+        return "Decisions"
+    return "What is in force" if path.startswith("/v1/") else "Service"
+
+
+def _map_fields(plugin: MarshmallowPlugin) -> None:
+    assert plugin.converter is not None
+    for kind, openapi_type, form in (
+        (Whole, "integer", None), (YesNo, "boolean", None), (Word, "string", None),
+        (Pattern, "string", None), (Text, "string", None), (Day, "string", "date"),
+        (Words, "array", None),
+    ):  # fmt: skip
+        plugin.converter.field_mapping[kind] = (openapi_type, form)
+
+    def words(_converter: Any, field: Any, **_: Any) -> dict[str, Any]:
+        if not isinstance(field, Words):
+            return {}
+        return {"items": {"type": "string", "enum": list(field.words)}, "uniqueItems": True}
+
+    plugin.converter.add_attribute_function(words)  # type: ignore[no-untyped-call]  # of apispec
+
+
+def _preview_body(document: dict[str, Any]) -> None:
+    """A preview takes an application and, beside it, `editions`."""
+    schemas = document["components"]["schemas"]
+    preview = copy.deepcopy(schemas["Application"])
+    preview["properties"]["editions"] = {
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "properties": {
+            "on": {"type": ["string", "null"], "format": "date"},
+            "role": {"type": ["string", "null"], "enum": [*ROLES, None]},
+        },
+    }
+    schemas["Preview"] = preview
+
+
+def _examples(underwriting: Underwriting) -> dict[str, Any]:
+    """Applications and what this service answers to them."""
+    today = underwriting.today()
+    good = example_application("credit_loan", today=today, number=1)
+    person_decides = copy.deepcopy(good)
+    person_decides["consent"]["scopes"].remove("automated_decision")
+    barred = copy.deepcopy(good)
+    barred["loan"]["purpose"] = "securities"
+    codes = underwriting.registry.village_codes
+    found: dict[str, Any] = {"applications": {}, "answers": {}}
+    for name, document in (("approve", good), ("refer", person_decides), ("decline", barred)):
+        application = load_application(document, today=today, village_codes=codes)
+        body = underwriting.preview(application)
+        body = {"decision_id": "dec_019aaf2c-0000-7000-8000-000000000000", **body}
+        body["ledger"] = {"sequence": 1042, "hash": EXAMPLE_HASH}
+        found["applications"][name] = {"value": document}
+        found["answers"][name] = {"value": body}
+    return found
+
+
+def _refusal(status: int, says: str) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    examples: dict[int, LoanError] = {
+        409: ApplicationIdReused(),
+        422: InvalidApplication(
+            [
+                FieldError(
+                    "/loan/amount_yuan", "not_an_integer", "Must be a whole number, not quoted."
+                )
+            ]
+        ),
+    }
+    if status in examples:
+        content["example"] = problem_document(examples[status], "9f86d081884c7d65")
+    response: dict[str, Any] = {
+        "description": says,
+        "content": {"application/problem+json": content},
+    }
+    if status == 503:
+        response["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
+    return response
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _answer(schema: str, says: str, **extra: Any) -> dict[str, Any]:
+    return {"description": says, "content": {"application/json": {"schema": _ref(schema), **extra}}}
+
+
+def _operation(
+    name: str, says: str, scope: str | None, answers_: dict[int, Any], errors: tuple[int, ...],
+    **extra: Any,
+) -> dict[str, Any]:  # fmt: skip
+    operation: dict[str, Any] = {
+        "operationId": name,
+        "summary": says,
+        "responses": {
+            **{str(status): answer for status, answer in answers_.items()},
+            **{str(s): {"$ref": f"#/components/responses/Refusal{s}"} for s in (*errors, 405)},
+        },
+        **extra,
+    }
+    if scope is None:
+        operation["security"] = []
+    else:
+        operation["description"] = f"Needs a key with the scope `{scope}`."
+    return operation
+
+
+def _parameter(name: str, place: str, schema: dict[str, Any], says: str) -> dict[str, Any]:
+    return {
+        "name": name, "in": place, "required": place == "path", "schema": schema,
+        "description": says,
+    }  # fmt: skip
+
+
+APPLICATION_ID = _parameter(
+    "application_id", "path", {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
+    "The caller's own serial number.",
+)  # fmt: skip
+ON = _parameter("on", "query", {"type": "string", "format": "date"}, "The day; today if left out.")
+
+
+def _query(name: str, schema: dict[str, Any], says: str) -> dict[str, Any]:
+    return _parameter(name, "query", schema, says)
+
+
+LIST_PARAMETERS = [
+    _query("product", {"type": "string", "enum": list(PRODUCTS)}, "Only this product."),
+    _query("outcome", {"type": "string", "enum": list(OUTCOMES)}, "Only this outcome."),
+    _query("village", {"type": "string", "pattern": "^[0-9]{12}$"}, "Only this village."),
+    _query("from", {"type": "string", "format": "date"}, "Decided on or after this day."),
+    _query("to", {"type": "string", "format": "date"}, "Decided on or before this day."),
+    _query("cursor", {"type": "string", "pattern": "^[0-9]{1,18}$"}, "`next` of an earlier page."),
+    _query("limit", {"type": "integer", "minimum": 1, "maximum": 100}, "Rows a page; 20."),
+]
+EDITION_PARAMETERS = [
+    _query("kind", {"type": "string", "enum": list(KINDS)}, "Only this kind."),
+    _query("product", {"type": "string", "enum": [*PRODUCTS, COUNTY]}, "Only this product."),
+    _query("role", {"type": "string", "enum": list(ROLES)}, "Only this role."),
+    ON,
+]
+
+
+def _body(schema: str, examples: dict[str, Any]) -> dict[str, Any]:
+    content = {"schema": _ref(schema), "examples": examples}
+    return {"required": True, "content": {"application/json": content}}
+
+
+def _paths(examples: dict[str, Any]) -> dict[str, Any]:
+    """Every address with what it takes and answers."""
+    applications, decided = examples["applications"], examples["answers"]
+    get = "get"
+    one = {"parameters": [APPLICATION_ID]}
+    code = _parameter("code", "path", {"type": "string", "pattern": "^[0-9]{12}$"}, "12 digits.")
+    digest = _parameter("digest", "path", {"type": "string"}, "sha256:…")
+    return {
+        "/v1/decisions": {
+            "post": _operation(
+                "decide", "Decide and record an application", "decide",
+                {201: _answer("Decision", "Decided and on disk.", examples=decided),
+                 200: _answer("Decision", "The same application again: the recorded decision.")},
+                (*WRITE_ERRORS, 409), requestBody=_body("Application", applications)),
+            get: _operation(
+                "listDecisions", "Decisions of this client, newest first", "read",
+                {200: _answer("DecisionPage", "A page.")}, READ_ERRORS, parameters=LIST_PARAMETERS),
+        },
+        "/v1/previews": {
+            "post": _operation(
+                "preview", "The same answer, recorded nowhere", "decide",
+                {200: _answer("PreviewAnswer", "What would be decided.")}, WRITE_ERRORS,
+                requestBody=_body("Preview", {"approve": applications["approve"]})),
+        },
+        "/v1/decisions/{application_id}": {
+            get: _operation("getDecision", "One decision as answered", "read",
+                            {200: _answer("Decision", "It.")}, (*READ_ERRORS, 404), **one)},
+        "/v1/decisions/{application_id}/explanation": {
+            get: _operation("explain", "Points, rules and derivation", "read",
+                            {200: _answer("Explanation", "Why.")}, (*READ_ERRORS, 404), **one)},
+        "/v1/decisions/{application_id}/replay": {
+            get: _operation("replay", "Decide again from what was recorded", "read",
+                            {200: _answer("Replay", "Identical, or the differences.")},
+                            (*READ_ERRORS, 404), **one)},
+        "/v1/villages": {
+            get: _operation("listVillages", "The register in force", "read",
+                            {200: _answer("VillageList", "Every village.")},
+                            (*READ_ERRORS, 422), parameters=[ON])},
+        "/v1/villages/{code}": {
+            get: _operation("getVillage", "One village", "read", {200: _answer("Village", "It.")},
+                            (*READ_ERRORS, 404, 422), parameters=[code, ON])},
+        "/v1/products": {
+            get: _operation("listProducts", "The products in force", "read",
+                            {200: _answer("ProductList", "All four.")}, (*READ_ERRORS, 422),
+                            parameters=[ON])},
+        "/v1/editions": {
+            get: _operation("listEditions", "Publications, newest first", "read",
+                            {200: _answer("EditionList", "Without their content.")},
+                            (*READ_ERRORS, 422), parameters=EDITION_PARAMETERS)},
+        "/v1/editions/{digest}": {
+            get: _operation("getEdition", "One edition with its text", "read",
+                            {200: _answer("EditionText", "As published.")}, (*READ_ERRORS, 404),
+                            parameters=[digest])},
+        "/healthz": {get: _operation("healthz", "The process is alive", None,
+                                     {200: _answer("Status", "Yes.")}, (500,))},
+        "/readyz": {get: _operation("readyz", "Editions and ledger are there", None,
+                                    {200: _answer("Status", "Yes.")}, (422, 500, 503))},
+        "/version": {get: _operation("version", "The program's version", None,
+                                     {200: _answer("Version", "It.")}, (500,))},
+    }  # fmt: skip

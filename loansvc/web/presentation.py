@@ -1,0 +1,76 @@
+"""Editions in words and figures, for readers of /v1/products and /v1/editions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loansvc.decision import Editions
+from loansvc.editions import Edition
+from loansvc.policy import Policy, Test, fact_label
+
+
+def edition_document(edition: Edition[Any]) -> dict[str, Any]:
+    """What is known of a publication without its content."""
+    head = edition.head
+    return {
+        "kind": edition.kind,
+        "product": edition.product,
+        "role": edition.role,
+        "valid_from": edition.valid_from.isoformat(),
+        "review_by": head.review_by and head.review_by.isoformat(),
+        "reference": head.reference,
+        "approver": edition.approver,
+        "digest": edition.digest,
+        "path": edition.path,
+    }
+
+
+def product_document(product: str, editions: Editions) -> dict[str, Any]:
+    """One product as its policy has it on a day."""
+    policy = editions.policy.content
+    return {
+        "product": product,
+        "zh": policy.title_zh,
+        "en": policy.title_en,
+        "statement": policy.statement,
+        "approve_at_least": policy.approve_at_least,
+        "refer_at_least": policy.refer_at_least,
+        "grades": [{"grade": g, "score_at_least": s} for g, s in policy.grade_floors],
+        "rules": [
+            {"id": r.id, "stage": r.stage, "zh": r.zh, "en": r.en,
+             "requires": _test(r.requires), "when": _tests(r.when), "otherwise": r.otherwise,
+             "if_unknown": r.if_unknown, "reference": r.clause.reference, "verify": r.clause.verify}
+            for r in policy.rules
+        ],
+        "limit": _limit(policy),
+        "price": {
+            "most_spread_bp": policy.most_spread_bp,
+            "subsidy_percent_of_rate": policy.subsidy_percent_of_rate,
+            "rows": [{"when": _tests(r.when), "spread_bp": r.spread_bp} for r in policy.price_rows],
+        },
+        "guarantee": [
+            {"tier": r.tier, "when": _tests(r.when), "shares_percent": dict(r.shares_percent),
+             "counter_guarantee": r.counter_guarantee, "reference": r.clause.reference}
+            for r in policy.tier_rows
+        ],
+        "editions": editions.references(),
+    }  # fmt: skip
+
+
+def _limit(policy: Policy) -> dict[str, Any]:
+    return {
+        "rows": [{"when": _tests(r.when), "base_yuan": r.base_yuan} for r in policy.limit_rows],
+        "factor_percent": {g: dict(row) for g, row in policy.factor_percent.items()},
+        "caps": [{"id": c.id, "zh": c.zh, "en": c.en} for c in policy.caps],
+        "round_down_to_yuan": policy.round_down_to_yuan,
+        "minimum_yuan": policy.minimum_yuan,
+    }
+
+
+def _tests(tests: tuple[Test, ...]) -> list[dict[str, str]]:
+    return [_test(test) for test in tests]
+
+
+def _test(test: Test) -> dict[str, str]:
+    zh, en = fact_label(test.fact)
+    return {"fact": test.fact, "zh": zh, "en": en, "threshold": test.threshold()}

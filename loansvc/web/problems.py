@@ -1,0 +1,101 @@
+"""Refusals over HTTP: `application/problem+json` (RFC 9457), in one shape, from one function."""
+
+from __future__ import annotations
+
+import json
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, g
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from loansvc.errors import LedgerUnavailable, LoanError
+from loansvc.web.strict_json import too_large
+
+log = logging.getLogger("loansvc.web")
+RETRY_AFTER_SECONDS = 1
+
+
+def answer(document: Any, status: int = 200, *, media_type: str = "application/json") -> Response:
+    """A JSON response; nothing that is answered may be kept by a cache on the way."""
+    body = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    response = Response(body + "\n", status=status, content_type=media_type)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def problem_document(error: LoanError, request_id: str) -> dict[str, Any]:
+    """The body of a refusal. Holds no value that was sent and no traceback."""
+    document = {
+        "type": f"/problems/{error.code}",
+        "title": HTTPStatus(error.status).phrase,
+        "status": error.status,
+        "code": error.code,
+        "detail": error.detail,
+        "request_id": request_id,
+    }
+    if error.errors:
+        document["errors"] = [
+            {"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in error.errors
+        ]
+    return document
+
+
+def problem(error: LoanError) -> Response:
+    """The one function that every refusal over HTTP comes from."""
+    response = answer(
+        problem_document(error, g.request_id), error.status, media_type="application/problem+json"
+    )
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="loansvc"'
+    if error.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def install(app: Flask) -> None:
+    """Let every error of the app leave as a problem document."""
+
+    @app.errorhandler(LoanError)
+    def on_refusal(error: LoanError) -> Response:
+        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("request %s: %s", g.request_id, error.code, exc_info=_cause(error))
+        return problem(error)
+
+    @app.errorhandler(HTTPException)
+    def on_http_error(error: HTTPException) -> Response:
+        if isinstance(error, RequestEntityTooLarge):
+            return problem(too_large())
+        response = problem(_from_http(error))
+        for name, value in error.get_headers():
+            if name == "Allow":
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(Exception)
+    def on_our_mistake(error: Exception) -> Response:
+        log.error("request %s failed", g.request_id, exc_info=error)
+        refusal = LoanError(
+            "An error on our side. Send the same request again; if it stays, report request_id."
+        )
+        refusal.status, refusal.code = 500, "internal_error"
+        return problem(refusal)
+
+
+def _cause(error: LoanError) -> BaseException | None:
+    """The database's error behind a 503, without the statement's parameters."""
+    cause = error.__cause__ if isinstance(error, LedgerUnavailable) else error
+    original = getattr(cause, "orig", None)
+    return original if isinstance(original, BaseException) else cause
+
+
+def _from_http(error: HTTPException) -> LoanError:
+    status = HTTPStatus(error.code or 500)
+    texts = {
+        HTTPStatus.NOT_FOUND: "There is nothing at this address. See /docs.",
+        HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take that method. See /docs.",
+    }
+    refusal = LoanError(texts.get(status, f"{status.phrase}. See /docs."))
+    refusal.status, refusal.code = status.value, status.name.lower()
+    return refusal

@@ -1,0 +1,246 @@
+"""How long a decision takes: beside scikit-learn in process, and beside a bare reply over HTTP.
+
+Run: make bench. Figures are medians of rounds that take turns, so that a busy machine slows all of
+them; ratios of one run can be compared, times of two runs cannot. Nothing here asserts a time.
+"""
+
+from __future__ import annotations
+
+import gc
+import http.client
+import itertools
+import json
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from loansvc.application import Application
+from loansvc.decision import Exposure, decide
+from loansvc.registry import LOCK, Registry
+from loansvc.settings import shipped
+from loansvc.underwriting import now
+from loansvc.web.examples import example_application
+from loansvc.web.schemas import load_application
+from tests.e2e.service import PATIENCE_S, Service, free_port, wait_for
+from tests.small import small_models
+
+pytestmark = pytest.mark.bench
+SHIPPED = shipped("models")
+N_ROUNDS = 60
+SECONDS = 2.0  # of each HTTP measurement
+ROUNDS_HTTP = 3
+CONNECTIONS = (1, 8, 32)
+BARE = """
+BODY = b'{"status":"ok"}' + b" " * 1000
+def app(environ, start_response):
+    environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Type", "application/json"),
+                              ("Content-Length", str(len(BODY)))])
+    return [BODY]
+"""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The shipped editions once they are published, else the small ones; and which."""
+    if (SHIPPED / LOCK).exists():
+        return SHIPPED, "shipped"
+    return small_models(tmp_path_factory.mktemp("small")), "small"
+
+
+def microseconds(run: Callable[[], object], n: int) -> float:
+    """One call, on average over n."""
+    started = time.perf_counter_ns()
+    for _ in range(n):
+        run()
+    return (time.perf_counter_ns() - started) / n / 1000
+
+
+def test_one_decision_in_process(models: tuple[Path, str], capsys: pytest.CaptureFixture) -> None:
+    """Application to Decision, beside `predict_proba` of an additive model of as many columns."""
+    registry = Registry.open(models[0])
+    today = now().date()
+    document = example_application("credit_loan", today=today, number=1)
+    application: Application = replace(
+        load_application(document, today=today, village_codes=registry.village_codes),
+        applied_on=today,
+    )
+    editions, exposure = registry.in_force("credit_loan", today), Exposure()
+    n_columns = len(editions.scorecard.content.characteristics)
+    rng = np.random.default_rng(20261123)
+    x = rng.normal(size=(20_000, n_columns))
+    y = (x.sum(axis=1) + rng.normal(size=len(x)) * n_columns > 0).astype(int)
+    model = HistGradientBoostingClassifier(
+        max_iter=200, interaction_cst="no_interactions", random_state=0
+    )
+    columns = [f"c{i}" for i in range(n_columns)]
+    on_array = model.fit(x, y)
+    on_frame = HistGradientBoostingClassifier(
+        max_iter=200, interaction_cst="no_interactions", random_state=0
+    ).fit(pd.DataFrame(x, columns=columns), y)
+    row, frame = x[:1], pd.DataFrame(x[:1], columns=columns)
+    runs: dict[str, tuple[Callable[[], object], int]] = {
+        "decide(): points, rules, price, guarantee, reasons": (
+            lambda: decide(application, editions, exposure), 200),
+        "predict_proba, one row of numpy: a number": (lambda: on_array.predict_proba(row), 10),
+        "predict_proba, one row of pandas: a number": (lambda: on_frame.predict_proba(frame), 10),
+        "as JSON: Decision.to_document + json.dumps": (
+            lambda: json.dumps(decide(application, editions, exposure).to_document()), 200),
+        "an entry checked: load_application": (
+            lambda: load_application(
+                document, today=today, village_codes=registry.village_codes), 100),
+    }  # fmt: skip
+    for run, n in runs.values():
+        microseconds(run, n)
+    taken: dict[str, list[float]] = {name: [] for name in runs}
+    gc.disable()
+    try:
+        for _ in range(N_ROUNDS):
+            for name, (run, n) in runs.items():
+                taken[name].append(microseconds(run, n))
+    finally:
+        gc.enable()
+    base = statistics.median(next(iter(taken.values())))
+    with capsys.disabled():
+        print(f"\n\nOne decision in process, {models[1]} editions, {n_columns} characteristics")
+        print(f"{'':<52}{'median us':>10}{'90 %':>10}{'ratio':>8}")
+        for name, times in taken.items():
+            middle, high = statistics.median(times), statistics.quantiles(times, n=10)[-1]
+            print(f"{name:<52}{middle:>10.1f}{high:>10.1f}{middle / base:>8.1f}")
+
+
+class Load:
+    """Keep-alive connections that send as fast as they are answered."""
+
+    def __init__(self, port: int, n_connections: int, requests: Callable[[], bytes]) -> None:
+        self._port, self._requests = port, requests
+        self._until = 0.0
+        self._turn = threading.Lock()
+        self.taken: list[float] = []
+        self.statuses: set[int] = set()
+        self._threads = [threading.Thread(target=self._send) for _ in range(n_connections)]
+
+    def run(self, path: str, key: str, seconds: float) -> Load:
+        self._path = path
+        self._headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+        self._until = time.perf_counter() + seconds
+        for thread in self._threads:
+            thread.start()
+        for thread in self._threads:
+            thread.join()
+        return self
+
+    def _send(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
+        taken, statuses = [], set()
+        while (started := time.perf_counter()) < self._until:
+            with self._turn:
+                body = self._requests()
+            started = time.perf_counter()
+            connection.request("POST", self._path, body, self._headers)
+            response = connection.getresponse()
+            response.read()
+            taken.append(time.perf_counter() - started)
+            statuses.add(response.status)
+        connection.close()
+        with self._turn:
+            self.taken += taken
+            self.statuses |= statuses
+
+
+@contextmanager
+def bare_server(folder: Path, worker_class: str) -> Iterator[int]:
+    """gunicorn with one constant reply and as many workers as ours: the floor of this stack."""
+    (folder / "bare.py").write_text(BARE)
+    port = free_port()
+    threads = "1" if worker_class == "sync" else "64"  # gunicorn makes gthread of sync with more
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "-w", "2", "-k", worker_class, "--threads", threads,
+         "-b", f"127.0.0.1:{port}", "--keep-alive", "75", "--log-level", "error", "bare:app"],
+        cwd=folder,
+    )  # fmt: skip
+    try:
+        wait_for("the bare server", lambda: _answers(port))
+        yield port
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def test_one_decision_over_http(
+    models: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """Preview, decide and replay of the same id, beside a reply without any work."""
+    with bare_server(tmp_path, "sync") as sync, bare_server(tmp_path, "gthread") as gthread:
+        _over_http(models, tmp_path, capsys, sync, gthread)
+
+
+def _over_http(
+    models: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture, sync: int,
+    gthread: int,
+) -> None:  # fmt: skip
+    service = Service(tmp_path / "home", models[0], LOANSVC_LOG_LEVEL="error").start()
+    number = itertools.count(1)
+    today = now().date()
+    template = json.dumps(example_application("credit_loan", today=today, number=0)).encode()
+
+    def same() -> bytes:
+        return template
+
+    def fresh() -> bytes:
+        i = next(number)
+        return json.dumps(example_application("credit_loan", today=today, number=i)).encode()
+
+    kinds: dict[str, tuple[int, str, Callable[[], bytes]]] = {
+        "bare reply, sync": (sync, "/", same),
+        "bare reply, gthread": (gthread, "/", same),
+        "preview": (service.port, "/v1/previews", same),
+        "decide, new (on disk)": (service.port, "/v1/decisions", fresh),
+        "decide, same id again": (service.port, "/v1/decisions", same),
+    }
+    try:
+        key = service.key
+        rows: list[tuple[int, str, float, float, float]] = []
+        for n in CONNECTIONS:
+            found: dict[str, list[Load]] = {name: [] for name in kinds}
+            for _ in range(ROUNDS_HTTP):
+                for name, (port, path, body) in kinds.items():
+                    load = Load(port, n, body).run(path, key, SECONDS / ROUNDS_HTTP)
+                    assert load.statuses <= {200, 201}, (name, load.statuses)
+                    found[name].append(load)
+            for name, loads in found.items():
+                taken = sorted(t for load in loads for t in load.taken)
+                per_second = len(taken) / SECONDS
+                p50, p99 = taken[len(taken) // 2], taken[len(taken) * 99 // 100]
+                rows.append((n, name, per_second, p50 * 1000, p99 * 1000))
+    finally:
+        service.close()
+    with capsys.disabled():
+        print(f"\n\nHTTP, keep-alive, {models[1]} editions, 2 workers, client on the same machine")
+        print(f"{'connections':>11}  {'':<24}{'per s':>8}{'p50 ms':>9}{'p99 ms':>9}{'of bare':>9}")
+        floor = {n: per_second for n, name, per_second, _, _ in rows if "gthread" in name}
+        for n, name, per_second, p50, p99 in rows:
+            ratio = per_second / floor[n]
+            print(f"{n:>11}  {name:<24}{per_second:>8.0f}{p50:>9.2f}{p99:>9.2f}{ratio:>9.2f}")

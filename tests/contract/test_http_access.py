@@ -1,0 +1,163 @@
+"""Who may call what: every address by every scope, and nobody reads another client's decisions."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from loansvc.ledger import keys
+from loansvc.ledger.keys import SCOPES
+from tests.contract.conftest import Api, is_problem
+from tests.small import WANGTAN, a_document
+
+OPEN = {"/healthz", "/readyz", "/version"}
+OPERATIONS_OF_ONE = (
+    "/v1/decisions/{}",
+    "/v1/decisions/{}/explanation",
+    "/v1/decisions/{}/replay",
+)
+
+
+def operations(api: Api) -> list[tuple[str, str, str | None, dict[str, Any]]]:
+    """Method, address, scope and definition of every operation of the contract."""
+    found = []
+    for path, methods in api.get("/openapi.json").get_json()["paths"].items():
+        for method, operation in methods.items():
+            named = re.search(r"scope `([a-z]+)`", operation.get("description", ""))
+            found.append((method.upper(), path, named[1] if named else None, operation))
+    return found
+
+
+def address(api: Api, path: str) -> str:
+    """The path with values for which there is something."""
+    digest = api.root.registry.editions[0].digest
+    return path.format(application_id="EXAMPLE-20261123-000001", code=WANGTAN, digest=digest)
+
+
+def call(api: Api, method: str, path: str, key: str) -> int:
+    kwargs: dict[str, Any] = {"json": a_document(1)} if method == "POST" else {}
+    return api.call(method, address(api, path), key=key, **kwargs).status_code
+
+
+def test_every_address_outside_the_probes_names_its_scope(shared: Api) -> None:
+    unnamed = {path for _, path, scope, _ in operations(shared) if scope is None}
+    assert unnamed == OPEN
+
+
+def test_every_address_of_the_app_is_in_the_contract(shared: Api) -> None:
+    """So that the table below cannot forget a new one."""
+    pages = {"/openapi.json", "/docs", "/docs/start.js", "/docs/assets/{name}"}
+    in_app = {
+        (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
+        for rule in shared.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    in_contract = {(method, path) for method, path, _, _ in operations(shared)}
+    assert {pair for pair in in_app if pair[1] not in pages} == in_contract
+
+
+def test_a_key_opens_what_its_scope_says_and_nothing_else(api: Api) -> None:
+    api.post(a_document(1))
+    by_scope = {scope: api.new_key("bank", (scope,)) for scope in SCOPES}
+    surprises = []
+    for method, path, needed, _ in operations(api):
+        for scope, key in by_scope.items():
+            status = call(api, method, path, key)
+            expected = {200} if needed in (None, scope) else {403}
+            if status not in expected:
+                surprises.append((method, path, scope, status))
+    assert surprises == []
+
+
+def test_all_other_scopes_together_do_not_open_an_address(api: Api) -> None:
+    for method, path, needed, _ in operations(api):
+        if needed is not None:
+            others = tuple(scope for scope in SCOPES if scope != needed)
+            assert call(api, method, path, api.new_key("bank", others)) == 403, path
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        pytest.param(None, id="none"),
+        pytest.param("", id="empty"),
+        pytest.param("Bearer", id="no token"),
+        pytest.param("Bearer lsk_", id="half a token"),
+        pytest.param("Bearer lsk_0123456789ab_" + "A" * 43, id="an unknown key"),
+        pytest.param("Basic bHNrOng=", id="another scheme"),
+        pytest.param("Bearer lsk_' OR 1=1 --", id="a query"),
+        pytest.param("Bearer \u00b2\u00b3", id="not ASCII"),
+        pytest.param("Bearer " + "A" * 5000, id="very long"),
+    ],
+)
+def test_without_a_valid_key_every_address_asks_for_one(
+    shared: Api, authorization: str | None
+) -> None:
+    for method, path, needed, _ in operations(shared):
+        if needed is None:
+            continue
+        headers = {} if authorization is None else {"Authorization": authorization}
+        response = shared.call(method, address(shared, path), key="", headers=headers)
+        is_problem(response, 401, "unauthenticated")
+        assert response.headers["WWW-Authenticate"] == 'Bearer realm="loansvc"'
+
+
+def test_a_token_with_one_character_changed_is_refused(shared: Api) -> None:
+    key = shared.key[:-1] + ("A" if shared.key[-1] != "A" else "B")
+    is_problem(shared.get("/v1/decisions", key=key), 401, "unauthenticated")
+
+
+def test_the_scheme_may_be_written_in_any_case(shared: Api) -> None:
+    headers = {"Authorization": f"bearer {shared.key}"}
+    assert shared.get("/v1/decisions", key="", headers=headers).status_code == 200
+
+
+def test_a_revoked_key_is_refused_from_then_on(api: Api) -> None:
+    key = api.new_key("bank")
+    assert api.get("/v1/decisions", key=key).status_code == 200
+    keys.revoke(api.root.ledger, key.split("_")[1], now=api.now)
+    is_problem(api.get("/v1/decisions", key=key), 401, "unauthenticated")
+
+
+def test_a_key_is_refused_from_the_moment_it_expires(api: Api) -> None:
+    key = api.new_key("bank", expires_at=api.now + timedelta(hours=1))
+    api.now += timedelta(minutes=59)
+    assert api.get("/v1/decisions", key=key).status_code == 200
+    api.now += timedelta(minutes=1)
+    is_problem(api.get("/v1/decisions", key=key), 401, "unauthenticated")
+
+
+@pytest.mark.parametrize("path", OPERATIONS_OF_ONE)
+def test_a_foreign_decision_is_as_if_it_were_not_there(api: Api, path: str) -> None:
+    api.post(a_document(1), key=api.new_key("other"))
+    headers = {"X-Request-Id": "same"}
+    foreign = api.get(path.format("EXAMPLE-20261123-000001"), headers=headers)
+    absent = api.get(path.format("EXAMPLE-20261123-000002"), headers=headers)
+    is_problem(foreign, 404, "not_found")
+    assert foreign.data == absent.data
+    assert list(foreign.headers) == list(absent.headers)
+
+
+def test_a_list_holds_only_the_callers_own_decisions(api: Api) -> None:
+    other = api.new_key("other")
+    for number in range(1, 5):
+        api.post(a_document(number), key=other if number % 2 else None)
+    found = [d["application_id"][-1] for d in api.get("/v1/decisions").get_json()["data"]]
+    assert found == ["4", "2"]
+
+
+def test_a_cursor_of_another_client_opens_nothing(api: Api) -> None:
+    other = api.new_key("other")
+    for number in range(1, 5):
+        api.post(a_document(number), key=other)
+    cursor = api.get("/v1/decisions?limit=2", key=other).get_json()["next"]
+    body = api.get(f"/v1/decisions?cursor={cursor}").get_json()
+    assert body == {"data": [], "has_more": False, "next": None}
+
+
+def test_a_key_sent_in_the_query_opens_nothing(shared: Api) -> None:
+    response = shared.get(f"/v1/decisions?access_token={shared.key}", key="")
+    is_problem(response, 401, "unauthenticated")

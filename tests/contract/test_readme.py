@@ -1,0 +1,38 @@
+"""The request and the answer in the README are real."""
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from loansvc.decision import Exposure, decide
+from loansvc.registry import Registry
+from loansvc.settings import shipped
+from loansvc.web.schemas import load_application
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def json_blocks() -> list[dict[str, Any]]:
+    return [json.loads(text) for text in re.findall(r"```json\n(.*?)```", README.read_text(), re.S)]
+
+
+def shortened(value: Any) -> Any:
+    """Digests as the README shortens them."""
+    if isinstance(value, dict):
+        return {k: shortened(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [shortened(v) for v in value]
+    return value[:15] + "…" if isinstance(value, str) and value.startswith("sha256:") else value
+
+
+def test_the_answer_in_the_readme_is_what_the_shipped_editions_give() -> None:
+    request, answer = json_blocks()
+    registry, on = Registry.open(shipped("models")), date.fromisoformat(request["applied_on"])
+    application = load_application(request, today=on, village_codes=registry.village_codes)
+    decision = decide(application, registry.in_force(request["product"], on), Exposure())
+    for name, value in decision.to_document().items():
+        assert answer[name] == shortened(value), name
+    recorded = {"decision_id", "application_id", "decided_at", "ledger"}
+    assert set(answer) == set(decision.to_document()) | recorded

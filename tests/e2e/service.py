@@ -1,0 +1,171 @@
+"""`loansvc serve` as its users start it: another process, a free port, a home of its own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loansvc.web.examples import example_application
+
+PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: str, holds: Callable[[], Any]) -> Any:
+    """What `holds` gives as soon as it is true."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        if found := holds():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"waited {PATIENCE_S} s for: {what}")
+
+
+def an_example(number: int, product: str = "credit_loan") -> dict[str, Any]:
+    """A valid application of today."""
+    from loansvc.underwriting import now
+
+    return example_application(product, today=now().date(), number=number)
+
+
+class Service:
+    """One service on one home; may be killed and started again."""
+
+    def __init__(self, home: Path, models: Path, **settings: str) -> None:
+        self.home = home
+        self.port = free_port()
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("LOANSVC_", "COV_"))}
+        clean.pop("WEB_CONCURRENCY", None)
+        self.environment = {
+            **clean,
+            "LOANSVC_HOME": str(home),
+            "LOANSVC_MODELS": str(models),
+            "no_proxy": "*",
+            **settings,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = home.with_name(f"{home.name}.log")
+
+    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """The command line on the same home."""
+        return subprocess.run(
+            [sys.executable, "-m", "loansvc", *arguments],
+            env=self.environment, input=stdin, text=True, capture_output=True, check=False,
+            timeout=PATIENCE_S,
+        )  # fmt: skip
+
+    def start(self) -> Service:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "loansvc", "serve", "--port", str(self.port)],
+                env=self.environment, stdout=log, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+        wait_for("the service to be ready", self._ready)
+        return self
+
+    def _ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self.log()
+        with suppress(OSError, http.client.HTTPException):
+            return self.get("/readyz", key="").status == 200
+        return False
+
+    def log(self) -> str:
+        """What it has printed since the start."""
+        return self._log.read_text("utf-8")
+
+    def workers(self) -> list[int]:
+        """The worker processes that are alive."""
+        booted = re.findall(r"Booting worker with pid: (\d+)", self.log())
+        return [int(pid) for pid in booted if _alive(int(pid))]
+
+    def kill(self) -> None:
+        """Pull the plug: master and workers at once."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(PATIENCE_S)
+        wait_for("the port to be free", self._port_is_free)
+
+    def _port_is_free(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) != 0
+
+    def stop(self) -> int:
+        """Ask it to stop; its exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(PATIENCE_S)
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(PATIENCE_S)
+
+    @property
+    def key(self) -> str:
+        """The demo key."""
+        return (self.home / "demo-key").read_text("ascii")
+
+    def call(
+        self, method: str, path: str, document: Any = None, *, key: str | None = None
+    ) -> Answer:
+        """One request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        given = self.key if key is None else key
+        headers = {"Authorization": f"Bearer {given}"} if given else {}
+        body = None
+        if document is not None:
+            headers["Content-Type"] = "application/json"
+            body = json.dumps(document)
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            return Answer(response.status, dict(response.getheaders()), response.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, *, key: str | None = None) -> Answer:
+        return self.call("GET", path, key=key)
+
+    def post(self, document: Any, *, key: str | None = None) -> Answer:
+        return self.call("POST", "/v1/decisions", document, key=key)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

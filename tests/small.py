@@ -1,0 +1,146 @@
+"""Small hand-made editions and a plain valid application: a reader can check the sums on paper."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from loansvc.application import PRODUCTS, Application
+from loansvc.decision import Editions
+from loansvc.editions import to_text
+from loansvc.ledger import Ledger
+from loansvc.registry import Registry, publish
+from loansvc.underwriting import SHANGHAI, Underwriting
+from loansvc.web.examples import example_application
+from loansvc.web.schemas import load_application
+
+TODAY = date(2026, 11, 23)
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=SHANGHAI)
+FIRST_DAY = "2026-07-01"
+WANGTAN, QIFANG, SHIQIAO = "340521102200", "340521102201", "340521103200"
+CODES = frozenset({WANGTAN, QIFANG, SHIQIAO})
+
+# base 580; with 55 months in business and no arrears: 580 + 30 + 10 = 620, and 6 from the village.
+CARD: dict[str, Any] = {
+    "kind": "scorecard",
+    "valid_from": FIRST_DAY,
+    "reference": "test",
+    "statement": "A card for tests.",
+    "base_points": 580,
+    "characteristics": {
+        "business_age_months": {
+            "bins": [
+                {"to": 12, "points": -40},
+                {"from": 12, "to": 36, "points": 0},
+                {"from": 36, "points": 30},
+                {"state": "missing", "points": -10},
+            ]
+        },
+        "max_days_past_due_24m": {
+            "bins": [
+                {"to": 30, "points": 10},
+                {"from": 30, "points": -60},
+                {"state": "missing", "points": 0},
+            ]
+        },
+    },
+}
+
+
+def _village(code: str, name: str, rating: str, points: int, assessed_on: str) -> dict[str, Any]:
+    evidence = {
+        "households_total": 500, "households_rated": 480, "households_a_plus": 400,
+        "borrowers": 60, "borrowers_overdue": 1, "balance_yuan": 4_000_000,
+        "npl_balance_yuan": 20_000, "as_of": "2026-03-31",
+    }  # fmt: skip
+    return {
+        "code": code, "name": name, "town": "乌溪镇", "rating": rating, "points": points,
+        "credibility_percent": 10, "assessed_on": assessed_on, "evidence": evidence,
+    }  # fmt: skip
+
+
+REGISTER: dict[str, Any] = {
+    "kind": "villages",
+    "product": "county",
+    "valid_from": FIRST_DAY,
+    "reference": "test",
+    "statement": "A register for tests.",
+    "villages": [
+        _village(WANGTAN, "王潭村", "AA", 6, "2026-03-31"),
+        _village(QIFANG, "七房村", "B", -8, "2026-03-31"),
+        {"code": SHIQIAO, "name": "石桥村", "town": "石桥镇", "rating": "unrated", "points": 0,
+         "credibility_percent": 0},
+    ],
+}  # fmt: skip
+RATES: dict[str, Any] = {
+    "kind": "rates",
+    "product": "county",
+    "valid_from": "2019-08-20",
+    "reference": "test",
+    "quotes": [
+        {"effective_on": "2019-08-20", "lpr_1y_bp": 425, "lpr_5y_bp": 485},
+        {"effective_on": "2026-10-20", "lpr_1y_bp": 300, "lpr_5y_bp": 350},
+    ],
+}
+POLICY = Path(__file__).with_name("small_policy.toml").read_text("utf-8")
+
+
+def small_models(folder: Path) -> Path:
+    """A folder of editions with the small card and policy for every product, published."""
+    drafts = folder / "drafts"
+    drafts.mkdir(parents=True)
+    models = folder / "models"
+    models.mkdir()
+    for name, document in (("villages", REGISTER), ("rates", RATES)):
+        publish_text(models, drafts / f"{name}.json", to_text(document))
+    for product in PRODUCTS:
+        card = to_text({**CARD, "product": product})
+        publish_text(models, drafts / f"{product}.json", card)
+        policy = POLICY.replace("PRODUCT", product)
+        publish_text(models, drafts / f"{product}.toml", policy)
+    return models
+
+
+def publish_text(models: Path, draft: Path, text: str, **kwargs: Any) -> None:
+    draft.write_text(text, "utf-8")
+    publish(models, draft, role=kwargs.pop("role", "champion"), approver="test", **kwargs)
+
+
+def small_underwriting(
+    folder: Path, *, clock: Callable[[], datetime] = lambda: NOON, models: Path | None = None
+) -> Underwriting:
+    """Underwriting on the small editions and a new ledger under `folder`."""
+    home = folder / "home"
+    ledger = Ledger.open(f"sqlite:///{home / 'ledger.db'}", home=home, create=True)
+    return Underwriting(Registry.open(models or small_models(folder)), ledger, clock=clock)
+
+
+def small_editions(folder: Path, product: str = "credit_loan") -> Editions:
+    """The four small editions."""
+    return Registry.open(small_models(folder)).in_force(product, TODAY)
+
+
+def a_document(number: int = 1, product: str = "credit_loan", **changes: Any) -> dict[str, Any]:
+    """A valid application document; `changes` are dotted paths, `loan__amount_yuan=1`."""
+    document = json.loads(json.dumps(example_application(product, today=TODAY, number=number)))
+    for path, value in changes.items():
+        *steps, last = path.split("__")
+        place = document
+        for step in steps:
+            place = place[step]
+        if value is ...:
+            del place[last]
+        else:
+            place[last] = value
+    return document
+
+
+def an_application(number: int = 1, product: str = "credit_loan", **changes: Any) -> Application:
+    """A plain valid application, some fields changed."""
+    document = a_document(number, product, **changes)
+    loaded = load_application(document, today=TODAY, village_codes=CODES)
+    return replace(loaded, applied_on=loaded.applied_on or TODAY)

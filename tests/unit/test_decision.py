@@ -1,0 +1,192 @@
+"""decide: sums on paper, reasons that are true, and who bears what."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loansvc.decision import Decision, Editions, Exposure, decide, expected_loss_yuan
+from loansvc.policy import Fund
+from tests.small import QIFANG, SHIQIAO, a_document, an_application, small_editions
+
+NOTHING = Exposure()
+
+
+@pytest.fixture(scope="module")
+def editions(tmp_path_factory: pytest.TempPathFactory) -> Editions:
+    return small_editions(tmp_path_factory.mktemp("models"))
+
+
+def codes(decision: Decision) -> list[str]:
+    return [reason.code for reason in decision.reasons]
+
+
+def decided(editions: Editions, exposure: Exposure = NOTHING, **changes: Any) -> Decision:
+    return decide(an_application(**changes), editions, exposure)
+
+
+def test_the_contract_example_on_paper(editions: Editions) -> None:
+    """580 + 30 (55 months) + 10 (no arrears) + 6 (village) = 626; 150,000 x 90 % = 135,000."""
+    decision = decided(editions)
+    assert (decision.outcome, decision.eligible, decision.grade) == ("approve", True, "R2")
+    assert decision.score == 626
+    assert decision.offer is not None
+    assert decision.offer.limit_yuan == 135_000
+    assert decision.offer.amount_yuan == 120_000
+    assert decision.offer.rate_bp == 300 + 85
+    assert decision.guarantee is not None
+    assert decision.guarantee.tier == "G1"
+    assert decision.guarantee.expected_loss_yuan == {"total": 580, "bank": 116}
+
+
+def test_a_decline_offers_nothing(editions: Editions) -> None:
+    decision = decided(editions, loan__purpose="securities")
+    assert (decision.outcome, decision.offer, decision.guarantee) == ("decline", None, None)
+    assert codes(decision) == ["R01"]
+
+
+def test_a_rule_reason_says_what_was_read_and_asked_for(editions: Editions) -> None:
+    [reason] = decided(editions, credit_report__max_days_past_due_24m=90).reasons[:1]
+    assert (reason.code, reason.value, reason.threshold) == ("K01", "90", "<= 89")
+    assert reason.en == "Not met: No arrears of 90 days or more in the last 24 months"
+    assert reason.reference == "test"
+
+
+def test_a_good_score_is_no_reason_for_a_refusal_that_a_rule_asked_for(editions: Editions) -> None:
+    decision = decided(
+        editions, loan__purpose="property", loan__amount_yuan=50_000, applicant__village_code=QIFANG
+    )
+    assert codes(decision) == ["R01"]
+
+
+def test_a_poor_score_is_explained_by_what_cost_points(editions: Editions) -> None:
+    """580 - 40 + 10 - 8 = 542: refer, and never "score too low"."""
+    decision = decided(editions, business__started_on="2026-03-01", applicant__village_code=QIFANG)
+    assert (decision.score, decision.outcome) == (542, "refer")
+    assert [(r.code, r.points) for r in decision.reasons] == [("S07", -70), ("V01", -8)]
+    assert decision.reasons[0].en == "In business for less than 1 year"
+    assert decision.reasons[0].zh == "经营年限不足1年"
+
+
+def test_points_lost_on_an_approval_are_told_as_well(editions: Editions) -> None:
+    decision = decided(editions, business__started_on="2024-11-23", loan__amount_yuan=50_000)
+    assert (decision.outcome, codes(decision)) == ("approve", ["S07"])
+    assert decision.reasons[0].en == "In business for less than 3 years"
+
+
+def test_below_the_cut_off_is_a_decline(editions: Editions) -> None:
+    """580 - 40 - 60 + 6 = 486."""
+    decision = decided(
+        editions, business__started_on="2026-03-01", credit_report__max_days_past_due_24m=45
+    )
+    assert (decision.score, decision.outcome) == (486, "decline")
+    assert codes(decision) == ["S07", "S18"]
+
+
+def test_a_rule_that_cannot_be_read_asks_for_a_person(editions: Editions) -> None:
+    decision = decided(editions, credit_report=...)
+    assert decision.outcome == "refer"
+    assert decision.reasons[0].en.startswith("Not known: ")
+    assert decision.eligible
+
+
+@pytest.mark.parametrize("purpose", ["working_capital", "securities"])
+def test_without_consent_to_automation_a_person_decides(editions: Editions, purpose: str) -> None:
+    """Whatever the score and the rules say (PIPL art. 24)."""
+    scopes = a_document()["consent"]["scopes"]
+    scopes.remove("automated_decision")
+    decision = decided(editions, consent__scopes=scopes, loan__purpose=purpose)
+    assert decision.outcome == "refer"
+    assert codes(decision)[0] == "A01"
+
+
+def test_a_scope_not_given_is_said_in_the_answer(editions: Editions) -> None:
+    decision = decided(editions, consent__scopes=["credit_report", "automated_decision"])
+    assert [w.code for w in decision.warnings if w.code.startswith("CONSENT")] == [
+        "CONSENT_INCOME",
+        "CONSENT_PUBLIC_RECORDS",
+    ]
+
+
+def test_an_amount_above_the_limit_goes_to_a_person(editions: Editions) -> None:
+    decision = decided(editions, loan__amount_yuan=135_001)
+    assert (decision.outcome, codes(decision)) == ("refer", ["L01"])
+    assert decision.offer is not None
+    assert decision.offer.amount_yuan == 135_000
+
+
+def test_earlier_loans_take_their_part_of_the_limit(editions: Editions) -> None:
+    exposure = Exposure(policy_loans=1, outstanding_yuan=200_000)
+    decision = decided(editions, exposure)
+    assert decision.offer is not None
+    assert decision.offer.limit_yuan == 100_000
+
+
+def test_a_fourth_policy_loan_is_declined(editions: Editions) -> None:
+    assert decided(editions, Exposure(policy_loans=2)).outcome == "approve"
+    assert codes(decided(editions, Exposure(policy_loans=3))) == ["K02"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "cap"),
+    [
+        pytest.param({"capital_yuan": 20_000}, "F02", id="single client"),
+        pytest.param({"guaranteed_yuan": 9_999_999}, "F01", id="multiple"),
+        pytest.param({"compensation_rate_bp": 401}, "F03", id="compensation rate"),
+    ],
+)
+def test_a_fund_that_cannot_carry_it_moves_the_case_down(
+    editions: Editions, changes: dict[str, int], cap: str
+) -> None:
+    fund = Fund(capital_yuan=1_000_000, guaranteed_yuan=0, applicant_guaranteed_yuan=0,
+                compensation_rate_bp=0)  # fmt: skip
+    assert decided(editions, Exposure(fund=fund)).outcome == "approve"
+    decision = decided(editions, Exposure(fund=replace(fund, **changes)))
+    assert decision.outcome == "refer"
+    assert decision.guarantee is not None
+    assert decision.guarantee.tier == "GX"
+    assert codes(decision)[:1] == [cap]
+
+
+def test_a_credential_of_an_issuer_that_does_not_vouch_does_not_count(editions: Editions) -> None:
+    veteran = {"kind": "veteran", "issuer": "hrss", "number": "1", "issued_on": "2020-01-01"}
+    decision = decided(editions, credentials=[veteran])
+    assert "CREDENTIAL_NOT_VOUCHED" in [w.code for w in decision.warnings]
+
+
+def test_an_unrated_village_is_unknown_rather_than_bad(editions: Editions) -> None:
+    decision = decided(editions, applicant__village_code=SHIQIAO, loan__amount_yuan=50_000)
+    assert decision.village.points == 0
+    assert decision.outcome == "approve"
+    assert "VILLAGE_UNRATED" in [w.code for w in decision.warnings]
+
+
+@pytest.mark.parametrize(
+    ("amount", "pd", "lgd", "bank", "total_loss", "bank_loss"),
+    [
+        pytest.param(150_000, 19_608, 90, 100, 2647, 2647, id="G0 in DOMAIN 10"),
+        pytest.param(150_000, 19_608, 90, 20, 2647, 529, id="G1 in DOMAIN 10"),
+        pytest.param(120_000, 7_785, 60, 20, 561, 113, id="the contract example"),
+        pytest.param(0, 7_785, 60, 20, 0, 0, id="nothing lent"),
+    ],
+)
+def test_expected_loss_is_shared_to_the_yuan(
+    amount: int, pd: int, lgd: int, bank: int, total_loss: int, bank_loss: int
+) -> None:
+    rest = 100 - bank
+    shares = {"bank": bank, "local_guarantor": rest // 2, "provincial_reguarantor": rest * 3 // 8,
+              "national_fund": 0, "government": rest // 8}  # fmt: skip
+    total, parts = expected_loss_yuan(amount, pd, lgd, shares)
+    assert (total, parts["bank"]) == (total_loss, bank_loss)
+    assert sum(parts.values()) == total
+
+
+def test_the_document_has_every_field_of_the_contract(editions: Editions, tmp_path: Path) -> None:
+    document = decided(editions).to_document()
+    assert set(document) == {
+        "product", "applied_on", "outcome", "eligible", "score", "pd_12m", "grade", "village",
+        "offer", "guarantee", "reasons", "editions", "warnings",
+    }  # fmt: skip
+    assert document["guarantee"]["coverage_percent"] == 80
+    assert document["village"]["credibility"] == 0.10

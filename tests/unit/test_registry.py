@@ -1,0 +1,196 @@
+"""Editions on disk: locked, digested, checked, or refused with the file and the reason."""
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from loansvc.editions import digest_of, to_text
+from loansvc.errors import EditionRefused, NoEditionInForce, NotFound
+from loansvc.registry import LOCK, Registry, publish
+from tests.small import CARD, TODAY, publish_text, small_models
+
+CARD_PATH = "scorecards/credit_loan/2026-07-01.json"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_models(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def models(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "models"))
+
+
+def a_card(**changes: object) -> str:
+    return to_text({**CARD, "product": "credit_loan", **changes})
+
+
+def test_the_editions_of_a_folder_are_in_force_from_their_day(models: Path) -> None:
+    registry = Registry.open(models)
+    editions = registry.in_force("credit_loan", TODAY)
+    assert editions.scorecard.digest == digest_of((models / CARD_PATH).read_bytes())
+    with pytest.raises(NoEditionInForce, match="2026-06-30"):
+        registry.in_force("credit_loan", date(2026, 6, 30))
+
+
+def test_the_newest_started_edition_is_in_force(models: Path, tmp_path: Path) -> None:
+    publish_text(models, tmp_path / "c.json", a_card(valid_from="2026-09-01", base_points=590))
+    registry = Registry.open(models)
+    for on, points in ((date(2026, 8, 31), 580), (date(2026, 9, 1), 590)):
+        assert registry.in_force("credit_loan", on).scorecard.content.base_points == points
+
+
+def test_a_rollback_is_the_old_document_from_a_later_day(models: Path, tmp_path: Path) -> None:
+    publish_text(models, tmp_path / "c.json", a_card(valid_from="2026-09-01", base_points=590))
+    old = models / CARD_PATH
+    publish(models, old, role="champion", approver="test", valid_from=date(2026, 10, 1))
+    registry = Registry.open(models)
+    assert registry.in_force("credit_loan", TODAY).scorecard.content.base_points == 580
+    assert len(list((models / "scorecards/credit_loan").iterdir())) == 2
+
+
+def test_a_challenger_stands_beside_the_champion_of_the_same_day(
+    models: Path, tmp_path: Path
+) -> None:
+    publish_text(models, tmp_path / "c.json", a_card(base_points=600), role="challenger")
+    registry = Registry.open(models)
+    assert registry.in_force("credit_loan", TODAY).scorecard.content.base_points == 580
+    challenger = registry.in_force("credit_loan", TODAY, role="challenger").scorecard
+    assert challenger.content.base_points == 600
+
+
+def test_the_model_card_comes_along(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "c.md").write_text("# card\n")
+    publish_text(models, tmp_path / "c.json", a_card(valid_from="2026-09-01"))
+    assert (models / "scorecards/credit_loan/2026-09-01.md").read_text() == "# card\n"
+
+
+def test_a_digest_finds_its_document(models: Path) -> None:
+    registry = Registry.open(models)
+    digest = registry.in_force("credit_loan", TODAY).policy.digest
+    assert registry.by_digest(digest).kind == "policy"
+    with pytest.raises(NotFound):
+        registry.by_digest("sha256:0")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def edit(path: Path) -> None:
+    path.write_text(path.read_text().replace("580", "680"))
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def link(path: Path) -> None:
+    target = path.with_suffix(".elsewhere.md")
+    path.rename(target)
+    path.symlink_to(target)
+
+
+def grow(path: Path) -> None:
+    path.write_bytes(b" " * 1_000_001)
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        pytest.param(Path.unlink, "is missing", id="missing"),
+        pytest.param(cut, "has changed", id="truncated"),
+        pytest.param(edit, "has changed", id="edited"),
+        pytest.param(empty, "has changed", id="empty"),
+        pytest.param(link, "not a plain file", id="a link"),
+        pytest.param(grow, "larger than", id="huge"),
+    ],
+)
+def test_a_damaged_edition_is_refused_with_file_and_reason(
+    models: Path, damage: Callable[[Path], None], says: str
+) -> None:
+    damage(models / CARD_PATH)
+    with pytest.raises(EditionRefused, match=says) as refused:
+        Registry.open(models)
+    assert CARD_PATH in str(refused.value)
+
+
+def test_a_file_that_nobody_published_is_refused(models: Path) -> None:
+    (models / "scorecards/credit_loan/2026-08-01.json").write_text(a_card())
+    with pytest.raises(EditionRefused, match=r"2026-08-01\.json: is not in editions\.lock"):
+        Registry.open(models)
+
+
+def test_a_half_written_file_is_refused(models: Path) -> None:
+    (models / "scorecards/credit_loan/2026-08-01.json.part").write_text("{")
+    with pytest.raises(EditionRefused, match=r"\.part: is not in"):
+        Registry.open(models)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("", "is not JSON", id="empty"),
+        pytest.param("{", "is not JSON", id="cut"),
+        pytest.param("[]", "must be a table", id="a list"),
+        pytest.param('{"editions": [{}]}', r"editions\[0\]\.kind: is missing", id="no fields"),
+        pytest.param('{"editions": [], "editions": []}', "twice", id="a key twice"),
+    ],
+)
+def test_a_wrong_lock_is_refused(models: Path, text: str, says: str) -> None:
+    (models / LOCK).write_text(text)
+    with pytest.raises(EditionRefused, match=says):
+        Registry.open(models)
+
+
+def test_a_lock_that_says_otherwise_is_refused(models: Path) -> None:
+    lock = json.loads((models / LOCK).read_text())
+    entry = next(e for e in lock["editions"] if e["path"] == CARD_PATH)
+    entry["valid_from"] = "2026-01-01"
+    (models / LOCK).write_text(to_text(lock))
+    with pytest.raises(EditionRefused, match="before its own first day"):
+        Registry.open(models)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param(a_card(), "another champion scorecard", id="the same first day"),
+        pytest.param("{", "is not JSON", id="not JSON"),
+        pytest.param('{"kind": "scorecard", "base_points": NaN}', "NaN is not a number", id="NaN"),
+        pytest.param('{"kind": "scorecard", "kind": "scorecard"}', "twice", id="a key twice"),
+        pytest.param(a_card(valid_from="2026-09-31"), "must be a date", id="no such day"),
+        pytest.param(a_card(valid_from="2026-09-01", base_points=None), "base_points", id="a hole"),
+        pytest.param(a_card(product="car_loan"), "product: must be one of", id="no such product"),
+        pytest.param(a_card(reference=""), "reference: must be a text", id="no reference"),
+        pytest.param(a_card(valid_from="2026-09-01", review_by="2026-08-01"), "review_by",
+                     id="review before the start"),
+    ],
+)  # fmt: skip
+def test_a_wrong_draft_is_refused_and_nothing_is_written(
+    models: Path, tmp_path: Path, text: str, says: str
+) -> None:
+    before = {p: p.read_bytes() for p in models.rglob("*") if p.is_file()}
+    with pytest.raises(EditionRefused, match=says):
+        publish_text(models, tmp_path / "draft.json", text)
+    assert {p: p.read_bytes() for p in models.rglob("*") if p.is_file()} == before
+
+
+def test_an_edition_is_never_published_before_its_own_first_day(
+    models: Path, tmp_path: Path
+) -> None:
+    draft = tmp_path / "draft.json"
+    draft.write_text(a_card(valid_from="2026-09-01"))
+    with pytest.raises(EditionRefused, match="before its own first day"):
+        publish(models, draft, role="champion", approver="test", valid_from=date(2026, 8, 1))
+
+
+def test_only_a_scorecard_can_challenge(models: Path, tmp_path: Path) -> None:
+    policy = next((models / "policies").rglob("*.toml"))
+    with pytest.raises(EditionRefused, match="only a scorecard"):
+        publish(models, policy, role="challenger", approver="test")

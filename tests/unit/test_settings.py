@@ -1,0 +1,47 @@
+"""Every setting is an environment variable, read once, refused when wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from loansvc.errors import SetupRefused
+from loansvc.settings import Settings
+
+
+def test_plain_settings_serve_on_loopback_from_var() -> None:
+    settings = Settings.from_environment({})
+    assert (settings.host, settings.port, settings.home) == ("127.0.0.1", 8000, Path("var"))
+    assert settings.url.startswith("sqlite:////")
+
+
+def test_variables_set_what_their_name_says() -> None:
+    settings = Settings.from_environment({"LOANSVC_PORT": "8123", "LOANSVC_HOME": "/tmp/x"})
+    assert (settings.port, settings.url) == (8123, "sqlite:////tmp/x/ledger.db")
+
+
+@pytest.mark.parametrize(
+    ("environ", "workers"),
+    [({}, 2), ({"WEB_CONCURRENCY": "5"}, 5), ({"WEB_CONCURRENCY": "5", "LOANSVC_WORKERS": "3"}, 3)],
+)
+def test_workers_follow_web_concurrency_unless_set(environ: dict[str, str], workers: int) -> None:
+    assert Settings.from_environment(environ).workers == workers
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"LOANSVC_PROT": "1"},
+        {"LOANSVC_PORT": "http"},
+        {"LOANSVC_PORT": "０"},
+        {"LOANSVC_PORT": "0"},
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name(environ: dict[str, str]) -> None:
+    with pytest.raises(SetupRefused, match=r"LOANSVC_PR?O"):
+        Settings.from_environment(environ)
+
+
+def test_a_secret_is_never_listed() -> None:
+    listed = list(Settings.from_environment({"LOANSVC_VAULT_KEYS": "topsecret"}).listed())
+    assert ("LOANSVC_VAULT_KEYS", "(set)") in [(name, value) for name, value, _ in listed]
+    assert "topsecret" not in str(listed)
