@@ -1,7 +1,7 @@
 """gunicorn: the tuned defaults. `loansvc serve` starts gunicorn with this file.
 
-The worker class is gthread, made silent about broken requests, with many threads, so that a few slow
-clients cannot hold the service; put a buffering proxy in front of it where clients are not trusted.
+The worker is gthread, made silent about broken requests, with many threads, so that a few slow
+clients cannot hold the service; put a buffering proxy in front where clients are not trusted.
 """
 
 import os

@@ -8,6 +8,7 @@
     ├── NotFound                  no such thing, or not yours             404
     ├── Unauthenticated, Forbidden                                        401, 403
     ├── LedgerUnavailable         the ledger could not be written         503
+    ├── NotReady                  a product has no editions in force      503
     ├── LedgerDamaged             the ledger does not verify              500
     ├── EditionRefused            a file under models/ is wrong           never over HTTP
     └── SetupRefused              settings, keys or schema are wrong      never over HTTP
@@ -130,6 +131,13 @@ class LedgerUnavailable(LoanError):
             "The ledger cannot be reached just now. "
             "Send the same application again with the same application_id."
         )
+
+
+class NotReady(LoanError):
+    """The service is up but cannot decide every product today."""
+
+    code = "not_ready"
+    status = 503
 
 
 class LedgerDamaged(LoanError):

@@ -15,13 +15,15 @@ from typing import Any
 
 from loansvc import decision as verb
 from loansvc import explanation
-from loansvc.application import Application, from_record, to_record
+from loansvc.application import PRODUCTS, Application, from_record, to_record
 from loansvc.decision import Exposure
 from loansvc.errors import (
     ApplicationIdReused,
     FieldError,
     InvalidApplication,
+    NoEditionInForce,
     NotFound,
+    NotReady,
 )
 from loansvc.ledger import Entry, Ledger, Reading, Subject, Writing
 from loansvc.policy import Fund
@@ -98,6 +100,20 @@ class Underwriting:
     def today(self) -> date:
         """The day in the county."""
         return self.clock().date()
+
+    def check_ready(self) -> None:
+        """Refuse to serve unless every product can be decided today and the ledger answers.
+
+        Raises:
+            NotReady, LedgerUnavailable
+        """
+        try:
+            for product in PRODUCTS:
+                self.registry.in_force(product, self.today())
+        except NoEditionInForce as error:
+            raise NotReady(error.detail) from error
+        with self.ledger.reading() as ledger:
+            ledger.find("", "")
 
     def decide(self, application: Application, *, client: str) -> tuple[Recorded, bool]:
         """The recorded decision, and whether it is new.

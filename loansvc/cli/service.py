@@ -49,6 +49,7 @@ def serve(*, host: str | None, port: int | None) -> None:
     # Everything is opened and checked here once, so that a wrong edition, key or schema is one
     # clear line and not a worker that dies again and again.
     root = Underwriting.open(settings, create=True)
+    root.check_ready()
     _welcome(root, settings)
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(shipped("gunicorn.conf.py"))]
     os.execve(sys.executable, gunicorn, environment)  # noqa: S606  # nothing here is a user's text

@@ -27,6 +27,7 @@ STATEMENT = (
     "It is for demonstration and must not decide real loans."
 )
 N_GOLDEN = 60
+REVIEW_AFTER_DAYS = 364  # a year, whichever day it starts on
 UNSEEN_WORD = "never_seen"
 
 
@@ -38,9 +39,7 @@ def document_of(
         "kind": "scorecard",
         "product": run.product,
         "valid_from": run.valid_from.isoformat(),
-        "review_by": (
-            run.valid_from.replace(year=run.valid_from.year + 1) - timedelta(1)
-        ).isoformat(),
+        "review_by": (run.valid_from + timedelta(days=REVIEW_AFTER_DAYS)).isoformat(),
         "reference": run.reference,
         "synthetic": True,
         "statement": STATEMENT,

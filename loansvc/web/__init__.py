@@ -33,6 +33,7 @@ def create_app(underwriting: Underwriting | None = None) -> Flask:
         logging.basicConfig(level=settings.log_level.upper())
         logging.getLogger("alembic").setLevel(logging.WARNING)
         underwriting = Underwriting.open(settings)
+        underwriting.check_ready()
     app = Flask("loansvc.web", static_folder=None)
     # One more than is read: werkzeug cuts a chunked body at the limit without a word.
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES + 1

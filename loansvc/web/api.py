@@ -215,11 +215,7 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 def readyz() -> Response:
     """Editions are in force today and the ledger answers."""
-    root = underwriting()
-    for product in PRODUCTS:
-        root.registry.in_force(product, root.today())
-    with root.ledger.reading() as ledger:
-        ledger.find("", "")
+    underwriting().check_ready()
     return answer({"status": "ready"})
 
 

@@ -275,7 +275,7 @@ def _paths(examples: dict[str, Any]) -> dict[str, Any]:
         "/healthz": {get: _operation("healthz", "The process is alive", None,
                                      {200: _answer("Status", "Yes.")}, (500,))},
         "/readyz": {get: _operation("readyz", "Editions and ledger are there", None,
-                                    {200: _answer("Status", "Yes.")}, (422, 500, 503))},
+                                    {200: _answer("Status", "Yes.")}, (500, 503))},
         "/version": {get: _operation("version", "The program's version", None,
                                      {200: _answer("Version", "It.")}, (500,))},
     }  # fmt: skip

@@ -248,7 +248,7 @@ def test_the_service_is_ready(county: Api) -> None:
 
 def test_the_service_is_not_ready_when_nothing_is_in_force(api: Api) -> None:
     api.now = datetime.fromisoformat("2026-06-30T12:00:00+08:00")
-    is_problem(api.get("/readyz", key=""), 422, "no_edition_in_force")
+    is_problem(api.get("/readyz", key=""), 503, "not_ready")
 
 
 def test_the_version_is_told(county: Api) -> None:

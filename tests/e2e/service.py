@@ -19,7 +19,8 @@ from typing import Any
 
 from loansvc.web.examples import example_application
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0  # above gunicorn's own patience of 30 s
+N_WORKERS = 2
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Service:
             **clean,
             "LOANSVC_HOME": str(home),
             "LOANSVC_MODELS": str(models),
+            "LOANSVC_WORKERS": str(N_WORKERS),
             "no_proxy": "*",
             **settings,
         }
@@ -91,6 +93,9 @@ class Service:
                 start_new_session=True,
             )  # fmt: skip
         wait_for("the service to be ready", self._ready)
+        # A worker that is asked to stop before it listens to signals would be waited for.
+        if self.environment.get("LOANSVC_LOG_LEVEL", "info") == "info":
+            wait_for("every worker", lambda: len(self.workers()) == N_WORKERS)
         return self
 
     def _ready(self) -> bool:

@@ -419,9 +419,12 @@ DAMAGES = [
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
     """The home of a service that ran and was stopped, one decision in its ledger."""
-    running = Service(tmp_path_factory.mktemp("stopped") / "home", models).start()
-    assert running.post(an_example(1)).status == 201
-    running.stop()
+    running = Service(tmp_path_factory.mktemp("stopped") / "home", models)
+    try:
+        assert running.start().post(an_example(1)).status == 201
+        running.stop()
+    finally:
+        running.close()
     return running.home
 
 

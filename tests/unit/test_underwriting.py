@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from loansvc.editions import to_text
-from loansvc.errors import ApplicationIdReused, InvalidApplication, NoEditionInForce, NotFound
+from loansvc.errors import (
+    ApplicationIdReused,
+    InvalidApplication,
+    NoEditionInForce,
+    NotFound,
+    NotReady,
+)
 from loansvc.registry import Registry
 from loansvc.underwriting import Underwriting, new_decision_id
 from tests.small import (
@@ -167,3 +173,12 @@ def test_ids_are_ordered_by_time() -> None:
     ids = [new_decision_id(t) for t in at]
     assert ids == sorted(ids)
     assert ids[0][4 + 14] == "7"
+
+
+def test_nothing_is_served_while_a_product_cannot_be_decided(tmp_path: Path) -> None:
+    clock = [NOON]
+    root = small_underwriting(tmp_path, clock=lambda: clock[0])
+    root.check_ready()
+    clock[0] = NOON.replace(month=6, day=30)
+    with pytest.raises(NotReady, match="No champion scorecard of credit_loan is in force"):
+        root.check_ready()
