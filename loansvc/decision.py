@@ -296,6 +296,8 @@ def _reasons(case: Case, *, outcome: str, automated: bool) -> tuple[Reason, ...]
         reasons.append(plain_reason("G01"))
     if outcome == "approve" or judgement.score_outcome != "approve" or not reasons:
         reasons += _score_reasons(case)
+    if not reasons and case.application.loan.amount_yuan > judgement.limit.limit_yuan:
+        reasons.append(plain_reason("L01"))  # a grade without limit, and nothing cost points
     return tuple(reasons[:MOST_REASONS])
 
 
