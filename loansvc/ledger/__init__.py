@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import secrets
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,7 +22,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Row, create_engine, event, insert, select, update
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
@@ -32,6 +34,7 @@ __all__ = ["Entry", "Ledger", "Problem", "Reading", "Subject", "Vault", "Writing
 
 SCHEMA = 1  # of the payload; part of what its seal is bound to
 VERIFY_ROWS = 1000  # rows fetched at a time while verifying
+SHORT_WAIT_MS = 3  # SQLite sleeps 1 and 2 ms, then says busy
 
 
 class Subject:
@@ -394,9 +397,31 @@ def _prepare_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        # A writer that began as a reader can be refused at its first write: begin as writer.
-        writes = connection.get_execution_options().get("loansvc_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get("loansvc_writes", False):
+            _begin_writing(connection, patience_ms=busy_timeout_ms)
+        else:
+            connection.exec_driver_sql("BEGIN")
+
+
+def _begin_writing(connection: Connection, *, patience_ms: int) -> None:
+    """Become the one writer: one that began as a reader can be refused at its first write.
+
+    SQLite's own waiting sleeps longer each time, up to 100 ms, while other processes come and go
+    and a write takes one or two: so it is told to wait shortly, and asked again.
+    """
+    until = time.monotonic() + patience_ms / 1000
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {SHORT_WAIT_MS}")
+    try:
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                return
+            except OperationalError as error:
+                busy = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() >= until:
+                    raise
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience_ms}")
 
 
 def migrate(engine: Engine) -> None:
