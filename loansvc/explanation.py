@@ -16,6 +16,13 @@ from loansvc.reasons import quantity
 from loansvc.scorecard import Scorecard
 
 Line = dict[str, Any]
+SHARER_TEXTS = {
+    "bank": ("银行承担", "Borne by the bank"),
+    "local_guarantor": ("市县担保机构承担", "Borne by the local guarantor"),
+    "provincial_reguarantor": ("省级再担保机构承担", "Borne by the provincial re-guarantor"),
+    "national_fund": ("国家融资担保基金承担", "Borne by the national guarantee fund"),
+    "government": ("地方政府承担", "Borne by local government"),
+}
 
 
 def explain(
@@ -87,7 +94,7 @@ def _derivation(case: Case, policy: Policy, decision: Decision) -> dict[str, lis
     return {
         "limit": _limit_lines(case, policy),
         "rate": _rate_lines(case, policy),
-        "guarantee": _guarantee_lines(case, decision),
+        "guarantee": _guarantee_lines(case, policy, decision),
     }
 
 
@@ -136,7 +143,7 @@ def _rate_lines(case: Case, policy: Policy) -> list[Line]:
     return lines
 
 
-def _guarantee_lines(case: Case, decision: Decision) -> list[Line]:
+def _guarantee_lines(case: Case, policy: Policy, decision: Decision) -> list[Line]:
     assert decision.guarantee is not None
     assert decision.offer is not None
     guarantee, tier = decision.guarantee, case.judgement.tier
@@ -149,12 +156,24 @@ def _guarantee_lines(case: Case, decision: Decision) -> list[Line]:
               f"Guarantee tier {tier.tier} (clause: {tier.clause.reference})",
               percent=100 - guarantee.shares_percent["bank"])
     )  # fmt: skip
+    lines += [
+        _line(f"share_{name}", *SHARER_TEXTS[name], percent=percent)
+        for name, percent in guarantee.shares_percent.items()
+        if percent
+    ]
     loss = guarantee.expected_loss_yuan
-    amount, pd = decision.offer.amount_yuan, decision.pd_ppm
+    amount, pd, lgd = decision.offer.amount_yuan, decision.pd_ppm, policy.lgd_percent
     lines.append(
         _line("expected_loss",
-              f"预期损失 = {amount:,}元 × PD {pd}ppm × LGD",
-              f"Expected loss = {amount:,} yuan x PD {pd} ppm x LGD", yuan=loss["total"])
+              f"预期损失 = {amount:,}元 × PD {pd}ppm × LGD {lgd}%",
+              f"Expected loss = {amount:,} yuan x PD {pd} ppm x LGD {lgd} %", yuan=loss["total"])
     )  # fmt: skip
-    lines.append(_line("bank_loss", "银行承担", "Borne by the bank", yuan=loss["bank"]))
+    lines.append(
+        _line(
+            "bank_loss",
+            "银行承担的预期损失：其他各方四舍五入后的余额",
+            "Expected loss of the bank: what the others' rounded shares leave",
+            yuan=loss["bank"],
+        )
+    )
     return lines

@@ -90,7 +90,7 @@ def explain(application_id: str, *, client: str, json_: bool) -> None:
     click.echo(f"{explanation['outcome']}   {explanation['application_id']}")
     click.echo(f"  {score['base_points']:>5}  base points")
     for line in score["characteristics"]:
-        click.echo(f"  {line['points']:>+5}  {line['bin']['en']}")
+        click.echo(f"  {line['points']:>+5}  {line['label_en']}: {_value(line)}")
     click.echo(f"  {score['village']['points']:>+5}  village ({score['village']['state']})")
     click.echo(f"  {score['total']:>5}  score")
     for rule in explanation["rules"]:
@@ -100,6 +100,20 @@ def explain(application_id: str, *, client: str, json_: bool) -> None:
         click.echo(f"  {step}")
         for line in lines:
             click.echo(f"    {_figure(line):>14}  {line['en']}")
+
+
+def _value(line: dict[str, Any]) -> str:
+    """The value read and the bin it fell in, such as "35 [5 to below 55]"."""
+    bin_ = line["bin"]
+    if line["value"] is None:
+        return "not known"
+    if bin_["words"] or bin_["state"]:
+        return f"{line['value']} [{' or '.join(bin_['words']) or 'not seen in training'}]"
+    if bin_["from"] == line["value"] and bin_["to"] == line["value"] + 1:
+        return str(line["value"])
+    ends = f"from {bin_['from']} " if bin_["from"] is not None else ""
+    ends += f"to below {bin_['to']}" if bin_["to"] is not None else ""
+    return f"{line['value']} [{ends.strip() or 'any'}]"
 
 
 def _figure(line: dict[str, Any]) -> str:
