@@ -11,7 +11,7 @@ from loansvc.settings import Settings
 _settings = Settings.from_environment()
 
 wsgi_app = "loansvc.web:create_app()"
-bind = f"{_settings.host}:{_settings.port}"
+bind = _settings.address
 workers = _settings.workers
 worker_class = "loansvc.web.worker.Worker"
 threads = _settings.threads

@@ -79,6 +79,11 @@ class Settings:
         return self.database_url or f"sqlite:///{(self.home / 'ledger.db').absolute()}"
 
     @property
+    def address(self) -> str:
+        """Host and port as one text, an IPv6 host in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
     def models_folder(self) -> Path:
         """The folder of editions, the default filled in."""
         return self.models if self.models != SHIPPED else shipped("models")

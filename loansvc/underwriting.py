@@ -32,6 +32,7 @@ from loansvc.settings import Settings
 
 SHANGHAI = timezone(timedelta(hours=8))  # no summer time since 1991
 MOST_DAYS_BACK = 90  # of applied_on, for a recorded decision
+MOST_OPENED = 1000  # sealed payloads looked into for one page
 OFFER_OPEN_DAYS = 30  # an approval that was not drawn by then no longer counts as exposure
 
 
@@ -202,22 +203,20 @@ class Underwriting:
     ) -> tuple[list[Recorded], int | None]:
         """Decisions of a client, newest first, and the sequence to go on before (None: no more).
 
-        The village lies in the sealed payload, so that filter opens rows until the page is full.
+        The village lies in the sealed payload, so that filter opens rows to see; a page looks at
+        MOST_OPENED of them at most, and may then be short while there is more.
         """
+        most = limit if village is None else MOST_OPENED
         found: list[Recorded] = []
         with self.ledger.reading() as ledger:
-            while True:
-                entries = ledger.page(client, before=before, limit=limit + 1, **filters)
-                for entry in entries[:limit]:
-                    before = entry.sequence
-                    recorded = _recorded(ledger, entry)
-                    if village in (None, recorded.application.applicant.village_code):
-                        found.append(recorded)
-                    if len(found) == limit:
-                        more = entry is not entries[-1]
-                        return found, before if more else None
-                if len(entries) <= limit:
-                    return found, None
+            entries = ledger.page(client, before=before, limit=most + 1, **filters)
+            for n_opened, entry in enumerate(entries[:most], start=1):
+                recorded = _recorded(ledger, entry)
+                if village in (None, recorded.application.applicant.village_code):
+                    found.append(recorded)
+                if len(found) == limit or n_opened == most:
+                    return found, entry.sequence if n_opened < len(entries) else None
+        return found, None
 
     def explain(self, recorded: Recorded) -> dict[str, Any]:
         """Why: points, rules and derivation, from the recorded inputs and editions."""

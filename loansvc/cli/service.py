@@ -57,7 +57,7 @@ def serve(*, host: str | None, port: int | None) -> None:
 
 def _welcome(root: Underwriting, settings: Settings) -> None:
     """Where the docs are, and a request that works as pasted."""
-    address = f"http://{settings.host}:{settings.port}"
+    address = f"http://{settings.address}"
     click.echo(f"loansvc at {address}   docs {address}/docs   home {settings.home.absolute()}")
     key_file = (settings.home / "demo-key").absolute()
     if not client_keys.listed(root.ledger) and _is_loopback(settings.host):

@@ -200,7 +200,11 @@ def _query(name: str, schema: dict[str, Any], says: str) -> dict[str, Any]:
 LIST_PARAMETERS = [
     _query("product", {"type": "string", "enum": list(PRODUCTS)}, "Only this product."),
     _query("outcome", {"type": "string", "enum": list(OUTCOMES)}, "Only this outcome."),
-    _query("village", {"type": "string", "pattern": "^[0-9]{12}$"}, "Only this village."),
+    _query(
+        "village",
+        {"type": "string", "pattern": "^[0-9]{12}$"},
+        "Only this village; a page may be short while `has_more`.",
+    ),
     _query("from", {"type": "string", "format": "date"}, "Decided on or after this day."),
     _query("to", {"type": "string", "format": "date"}, "Decided on or before this day."),
     _query("cursor", {"type": "string", "pattern": "^[0-9]{1,18}$"}, "`next` of an earlier page."),

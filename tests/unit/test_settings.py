@@ -41,6 +41,11 @@ def test_a_wrong_setting_is_refused_by_name(environ: dict[str, str]) -> None:
         Settings.from_environment(environ)
 
 
+def test_an_ipv6_host_is_an_address_in_brackets() -> None:
+    assert Settings.from_environment({"LOANSVC_HOST": "::1"}).address == "[::1]:8000"
+    assert Settings.from_environment({}).address == "127.0.0.1:8000"
+
+
 def test_a_secret_is_never_listed() -> None:
     listed = list(Settings.from_environment({"LOANSVC_VAULT_KEYS": "topsecret"}).listed())
     assert ("LOANSVC_VAULT_KEYS", "(set)") in [(name, value) for name, value, _ in listed]

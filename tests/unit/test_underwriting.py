@@ -182,3 +182,17 @@ def test_nothing_is_served_while_a_product_cannot_be_decided(tmp_path: Path) -> 
     clock[0] = NOON.replace(month=6, day=30)
     with pytest.raises(NotReady, match="No champion scorecard of credit_loan is in force"):
         root.check_ready()
+
+
+def test_a_page_by_village_looks_at_a_bounded_number_of_rows(
+    root: Underwriting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loansvc.underwriting.MOST_OPENED", 3)
+    for number in range(1, 8):
+        village = {"applicant__village_code": QIFANG} if number < 3 else {}
+        root.decide(an_application(number=number, **village), client="bank")
+    sizes, before = [], None
+    for _ in range(3):
+        page, before = root.page(client="bank", limit=2, before=before, village=QIFANG)
+        sizes.append(len(page))
+    assert (sizes, before) == ([0, 1, 1], None)
