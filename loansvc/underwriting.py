@@ -192,10 +192,15 @@ class Underwriting:
                 raise NotFound("There is no decision with this application_id.")
             return _recorded(ledger, entry)
 
+    def clients_of(self, application_id: str) -> list[str]:
+        """The clients that used this application_id, for the operator's shell."""
+        with self.ledger.reading() as ledger:
+            return ledger.clients_of(application_id)
+
     def page(
         self,
         *,
-        client: str,
+        client: str | None,
         limit: int,
         before: int | None = None,
         village: str | None = None,

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import click
 
 from loansvc.application import PRODUCTS
+from loansvc.errors import NotFound
 from loansvc.settings import Settings
 from loansvc.underwriting import Recorded, Underwriting, now
 from loansvc.web.examples import example_application
@@ -19,7 +20,7 @@ from loansvc.web.strict_json import loads
 
 CLIENT = "cli"
 as_json = click.option("--json", "json_", is_flag=True, help="Print exactly what the API answers.")
-of_client = click.option("--client", default=CLIENT, show_default=True, help="Whose decisions.")
+of_client = click.option("--client", help="Whose decision, where several used the same id.")
 
 
 def print_json(document: Any) -> None:
@@ -30,7 +31,7 @@ def print_json(document: Any) -> None:
 @click.command()
 @click.argument("file", type=click.File("rb"))
 @click.option("--preview", is_flag=True, help="Answer without recording.")
-@of_client
+@click.option("--client", default=CLIENT, show_default=True, help="In whose name.")
 @as_json
 def decide(file: BinaryIO, *, preview: bool, client: str, json_: bool) -> None:
     """Decide the application in FILE (- for standard input) and record the decision."""
@@ -75,14 +76,25 @@ def _yuan(amount: int) -> str:
     return f"{amount:,}".replace(",", " ") + " yuan"
 
 
+def _find(root: Underwriting, application_id: str, client: str | None) -> Recorded:
+    """The decision; whoever has the shell may read every client's."""
+    clients = root.clients_of(application_id)
+    if client is None and len(clients) > 1:
+        raise NotFound(
+            f"Several clients used this application_id: {', '.join(clients)}. "
+            "Say whose: --client NAME"
+        )
+    return root.find(application_id, client=client or (clients or [CLIENT])[0])
+
+
 @click.command()
 @click.argument("application_id")
 @of_client
 @as_json
-def explain(application_id: str, *, client: str, json_: bool) -> None:
+def explain(application_id: str, *, client: str | None, json_: bool) -> None:
     """Show how the decision on APPLICATION_ID came about, as lines that add up."""
     root = Underwriting.open(Settings.from_environment())
-    explanation = root.explain(root.find(application_id, client=client))
+    explanation = root.explain(_find(root, application_id, client))
     if json_:
         print_json(explanation)
         return
@@ -126,19 +138,24 @@ def _figure(line: dict[str, Any]) -> str:
 
 @click.command()
 @click.argument("application_id", required=False)
-@click.option("--all", "all_", is_flag=True, help="Replay every decision of the client.")
+@click.option("--all", "all_", is_flag=True, help="Replay every decision.")
 @of_client
 @as_json
 @click.pass_context
 def replay(
-    context: click.Context, application_id: str | None, *, all_: bool, client: str, json_: bool
+    context: click.Context,
+    application_id: str | None,
+    *,
+    all_: bool,
+    client: str | None,
+    json_: bool,
 ) -> None:
     """Decide APPLICATION_ID again from what was recorded, and compare."""
     if all_ == (application_id is not None):
         raise click.UsageError("Give an APPLICATION_ID or --all.")
     root = Underwriting.open(Settings.from_environment())
     if application_id is not None:
-        result = root.replay(root.find(application_id, client=client))
+        result = root.replay(_find(root, application_id, client))
         if json_:
             print_json(result)
         else:
@@ -165,8 +182,8 @@ def _replay_line(result: dict[str, Any]) -> str:
     return f"different   {result['application_id']}   {where}"
 
 
-def _every(root: Underwriting, client: str) -> Iterator[Recorded]:
-    """Every decision of a client, newest first, with a progress bar on standard error."""
+def _every(root: Underwriting, client: str | None) -> Iterator[Recorded]:
+    """Every decision (of one client), newest first, with a progress bar on standard error."""
     page, before = root.page(client=client, limit=100)
     length = page[0].entry.sequence if page else 0
     with click.progressbar(length=length, label="Replaying", file=sys.stderr) as bar:

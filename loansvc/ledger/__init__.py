@@ -75,9 +75,17 @@ class Reading:
         row = self._connection.execute(query).first()
         return _entry(row) if row else None
 
+    def clients_of(self, application_id: str) -> list[str]:
+        """The clients that used this application_id, for the operator's shell; in order."""
+        entry = tables.entry.c
+        query = select(entry.client).where(
+            entry.application_id == application_id, entry.kind == "decision"
+        )
+        return list(self._connection.execute(query.order_by(entry.client)).scalars())
+
     def page(
         self,
-        client: str,
+        client: str | None,
         *,
         before: int | None,
         limit: int,
@@ -86,10 +94,14 @@ class Reading:
         since: str | None = None,
         until: str | None = None,
     ) -> list[Entry]:
-        """Decisions of a client, newest first; `since` and `until` compare with `decided_at`."""
+        """Decisions of a client, newest first; `since` and `until` compare with `decided_at`.
+
+        `client` None, for the operator's shell alone: of every client.
+        """
         entry = tables.entry.c
-        query = select(tables.entry).where(entry.client == client, entry.kind == "decision")
-        for column, value in ((entry.product, product), (entry.outcome, outcome)):
+        query = select(tables.entry).where(entry.kind == "decision")
+        columns = ((entry.client, client), (entry.product, product), (entry.outcome, outcome))
+        for column, value in columns:
             if value is not None:
                 query = query.where(column == value)
         if before is not None:

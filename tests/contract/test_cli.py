@@ -181,6 +181,15 @@ def test_explain_prints_lines_that_add_up(shell: Shell, file: Path) -> None:
     assert sum(points[:-1]) == points[-1] == 626
 
 
+def test_whoever_has_the_shell_finds_any_clients_decision(shell: Shell, file: Path) -> None:
+    shell("decide", str(file), "--client", "bank")
+    assert shell("explain", NAME)[0] == 0
+    shell("decide", str(file), "--client", "other")
+    one_line(shell("explain", NAME), "bank, other", "--client NAME")
+    assert shell("replay", NAME, "--client", "other")[0] == 0
+    assert shell("replay", "--all")[1] == "2 replayed, 0 different\n"
+
+
 def test_replay_says_identical(shell: Shell, file: Path) -> None:
     shell("decide", str(file))
     assert shell("replay", NAME)[:2] == (0, f"identical   {NAME}\n")
