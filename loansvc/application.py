@@ -230,17 +230,26 @@ def age_years(id_number: str, on: date) -> int:
     return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
 
 
+def age_at_maturity_years(application: Application) -> int:
+    """Completed years of life on the day the loan falls due."""
+    born = birth_date(application.applicant.id_number)
+    assert born is not None, "the ID number was checked at the edge"
+    return (whole_months(born, application.on) + application.loan.term_months) // 12
+
+
 def percent(part: int | None, whole: int | None) -> int | None:
-    """`part` in whole percent of `whole`, half up, at most 500; a part of nothing is the ceiling.
+    """`part` in whole percent of `whole`, rounded down, so that "n % or more" is exactly true.
+
+    At most 500; a part of nothing is the ceiling.
 
     >>> percent(1, 8), percent(0, 0), percent(1, 0), percent(None, 5)
-    (13, 0, 500, None)
+    (12, 0, 500, None)
     """
     if part is None or whole is None:
         return None
     if whole == 0:
         return PERCENT_CEILING if part else 0
-    return min((200 * part + whole) // (2 * whole), PERCENT_CEILING)
+    return min(100 * part // whole, PERCENT_CEILING)
 
 
 def valid_credentials(application: Application, kind: str) -> list[Credential]:
@@ -272,6 +281,12 @@ def park_months(application: Application) -> int:
     """Full months as resident of a founders' park, 0 for others."""
     held = valid_credentials(application, "park_resident")
     return max((whole_months(c.issued_on, application.on) for c in held), default=0)
+
+
+def training_certificates(application: Application) -> int:
+    """How many different ones: the same certificate sent twice counts once."""
+    held = valid_credentials(application, "training_certificate")
+    return len({(c.issuer, c.number) for c in held})
 
 
 def talent_tier(application: Application) -> str:
@@ -310,6 +325,12 @@ def unsecured_total_yuan(application: Application) -> int | None:
     if report is None or report.unsecured_outstanding_yuan is None:
         return None
     return report.unsecured_outstanding_yuan + application.loan.amount_yuan
+
+
+def report_age_days(application: Application) -> int | None:
+    """Days from the credit report to the application."""
+    report = application.credit_report
+    return None if report is None else (application.on - report.reported_on).days
 
 
 def _report(name: str) -> Callable[[Application], int | None]:
@@ -382,7 +403,7 @@ _ROWS = (
              "applicant.dependants", lambda a: a.applicant.dependants),
     _integer("training_certificates", "技能培训证书数", "training certificates", "count", 100, -1,
              "public_records", "both", "credentials",
-             lambda a: len(valid_credentials(a, "training_certificate"))),
+             training_certificates),
     _integer("craftsman_level", "工匠称号级别", "level of craftsman title", "level", 4, -1,
              "public_records", "both", "credentials", lambda a: level_held(a, "craftsman_title")),
     _integer("contest_award_level", "创业大赛奖项级别", "level of contest award", "level", 4, -1,
@@ -427,12 +448,14 @@ _ROWS = (
              lambda a: age_years(a.applicant.id_number, a.on)),
     _integer("age_at_maturity_years", "到期时年龄", "age at maturity", "years", 160, 0, None, "policy",
              "applicant.id_number, loan.term_months",
-             lambda a: age_years(a.applicant.id_number, a.on) + -(-a.loan.term_months // 12)),
+             age_at_maturity_years),
     _integer("amount_yuan", "申请金额", "amount asked for", "yuan", MOST_YUAN, 0, None, "policy",
              "loan.amount_yuan", lambda a: a.loan.amount_yuan, low=1),
     _integer("unsecured_total_yuan", "含本笔信用贷款总额", "unsecured credit with this loan", "yuan",
              2 * MOST_YUAN, 1, "credit_report", "policy", "credit_report, loan",
              unsecured_total_yuan),
+    _integer("report_age_days", "信用报告距申请日", "age of the credit report", "days", 40_000, 0,
+             "credit_report", "policy", "credit_report.reported_on", report_age_days),
     _word("repayment", "还款方式", "repayment", REPAYMENTS, 0, None, "policy", "loan.repayment",
           lambda a: a.loan.repayment),
     _word("groups", "所属扶持群体", "groups belonged to", GROUPS, 0, "public_records", "policy",

@@ -18,7 +18,7 @@ from typing import Any
 
 from loansvc.application import Application, characteristics
 from loansvc.editions import Edition
-from loansvc.policy import OUTCOMES, SHARERS, Fund, Judgement, Policy, judge
+from loansvc.policy import SHARERS, Fund, Judgement, Policy, judge
 from loansvc.rates import Quote, Rates
 from loansvc.reasons import (
     MOST_REASONS,
@@ -56,13 +56,17 @@ class Editions:
 class Exposure:
     """What the ledger and the guarantee fund knew of this applicant at the moment of decision.
 
-    `policy_loans` counts earlier approvals still open or drawn, `outstanding_yuan` sums them.
+    `policy_loans` counts earlier approvals that have not lapsed, `outstanding_yuan` sums them;
+    `policy_loan_overdue` None: not known.
     """
 
     policy_loans: int = 0
-    policy_loan_overdue: bool = False
+    policy_loan_overdue: bool | None = None
     outstanding_yuan: int = 0
     fund: Fund | None = None
+
+
+OVERDUE_WORDS = {True: "yes", False: "no", None: None}  # `policy_loan_overdue` as a fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +181,7 @@ def weigh(application: Application, editions: Editions, exposure: Exposure) -> C
     facts = values | {
         "village_rating": standing.rating,
         "policy_loans": exposure.policy_loans,
-        "policy_loan_overdue": "yes" if exposure.policy_loan_overdue else "no",
+        "policy_loan_overdue": OVERDUE_WORDS[exposure.policy_loan_overdue],
         "outstanding_yuan": exposure.outstanding_yuan,
     }
     lpr_bp = quote.for_term(application.loan.term_months)
@@ -196,7 +200,9 @@ def decide(application: Application, editions: Editions, exposure: Exposure) -> 
     automated = "automated_decision" in application.consent.scopes
     outcome = case.judgement.outcome if automated else "refer"
     pd = pd_ppm(case.score)
-    offer = _offer(case) if outcome != "decline" else None
+    # Even where a person decides, nothing is offered that the rules would not allow.
+    allowed = case.judgement.outcome != "decline" and case.judgement.limit.limit_yuan > 0
+    offer = _offer(case) if allowed else None
     return Decision(
         product=application.product,
         applied_on=application.on,
@@ -218,9 +224,12 @@ def _vouched(application: Application, policy: Policy) -> tuple[Application, lis
     """The application with the credentials that count, and notices about those that do not."""
     given = application.credentials
     vouched = tuple(c for c in given if c.issuer in policy.vouching[c.kind])
-    notices = ["CREDENTIAL_NOT_VOUCHED"] if len(vouched) < len(given) else []
-    if any(not c.valid_on(application.on) for c in vouched):
-        notices.append("CREDENTIAL_NOT_VALID")
+    notices = []
+    if "public_records" in application.consent.scopes:
+        if len(vouched) < len(given):
+            notices.append("CREDENTIAL_NOT_VOUCHED")
+        if any(not c.valid_on(application.on) for c in vouched):
+            notices.append("CREDENTIAL_NOT_VALID")
     if len(vouched) < len(given):
         application = replace(application, credentials=vouched)
     return application, notices
@@ -281,42 +290,57 @@ def expected_loss_yuan(
 
 
 def _reasons(case: Case, *, outcome: str, automated: bool) -> tuple[Reason, ...]:
-    """At most four, weightiest first: consent, rules, caps, then points lost.
+    """At most four: consent, then what by itself asks for this answer, then the rest.
 
     Points lost are a reason only where the score decided, or where the answer is yes and they
-    tell what it cost: a good score is no reason for a refusal that a rule asked for.
+    tell what it cost: a good score is no reason for a refusal that a rule asked for. Where the
+    score asked for the worst outcome, points come before rules that asked for less.
     """
-    reasons: list[Reason] = [] if automated else [plain_reason("A01")]
     judgement = case.judgement
-    reasons += _policy_reasons(judgement)
-    reasons += [plain_reason(code) for code in dict.fromkeys(c for _, c in judgement.tier_caps)]
+    decisive = _policy_reasons(judgement, asking_for=judgement.outcome)
+    lesser = [] if judgement.outcome == "refer" else _policy_reasons(judgement, asking_for="refer")
+    capped = [plain_reason(code) for code in dict.fromkeys(c for _, c in judgement.tier_caps)]
     if judgement.above_limit:
-        reasons.append(plain_reason("L01"))
+        capped.append(plain_reason("L01"))
     if judgement.without_tier:
-        reasons.append(plain_reason("G01"))
-    if outcome == "approve" or judgement.score_outcome != "approve" or not reasons:
-        reasons += _score_reasons(case)
+        capped.append(plain_reason("G01"))
+    by_score = judgement.score_outcome == judgement.outcome
+    points = _score_reasons(case) if by_score or judgement.score_outcome == "refer" else []
+    if by_score and outcome != "approve" and decisive:
+        decisive, points = decisive[:2], points[:2] + decisive[2:] + points[2:]
+    reasons = [] if automated else [plain_reason("A01")]
+    reasons += (
+        [*decisive, *points, *capped, *lesser]
+        if by_score
+        else [*decisive, *capped, *lesser, *points]
+    )
     if not reasons and case.application.loan.amount_yuan > judgement.limit.limit_yuan:
         reasons.append(plain_reason("L01"))  # a grade without limit, and nothing cost points
     return tuple(reasons[:MOST_REASONS])
 
 
-def _policy_reasons(judgement: Judgement) -> list[Reason]:
-    """Rules not met or not known, those that ask for the worst outcome first, then in order."""
-    against = [f for f in judgement.findings if f.outcome != "approve"]
-    against.sort(key=lambda f: -OUTCOMES.index(f.outcome))  # stable: file order within an outcome
+def _policy_reasons(judgement: Judgement, *, asking_for: str) -> list[Reason]:
+    """Rules not met or not known that ask for this outcome, in the order of the file."""
     return [
         Reason(
             code=f.rule.id,
             kind="policy",
             zh=("未满足：" if f.result == "not_met" else "无法确认：") + f.rule.zh,
             en=("Not met: " if f.result == "not_met" else "Not known: ") + f.rule.en,
-            value=None if f.value is None else str(f.value),
+            value=_value_text(f.value),
             threshold=f.rule.requires.threshold(),
             reference=f.rule.clause.reference,
         )
-        for f in against
+        for f in judgement.findings
+        if f.outcome == asking_for != "approve"
     ]
+
+
+def _value_text(value: Any) -> str | None:
+    """What a rule read, as text; several words with commas."""
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
+    return None if value is None else str(value)
 
 
 def _score_reasons(case: Case) -> list[Reason]:
@@ -342,6 +366,8 @@ def _notices(case: Case, editions: Editions, exposure: Exposure) -> Iterator[str
         yield "LPR_STALE"
     if exposure.fund is None:
         yield "FUND_NOT_STATED"
+    if exposure.policy_loan_overdue is None:
+        yield "EXPOSURE_PARTIAL"
     if case.standing.state != "rated":
         yield f"VILLAGE_{case.standing.state.upper()}"
     for scope in ("credit_report", "income", "public_records"):

@@ -9,8 +9,9 @@
     ├── Unauthenticated, Forbidden                                        401, 403
     ├── LedgerUnavailable         the ledger could not be written         503
     ├── NotReady                  a product has no editions in force      503
+    ├── NotReproducible           another answer than the recorded one    500
     ├── LedgerDamaged             the ledger does not verify              500
-    ├── EditionRefused            a file under models/ is wrong           never over HTTP
+    ├── EditionRefused            a file under models/ is wrong           500, at start mostly
     └── SetupRefused              settings, keys or schema are wrong      never over HTTP
 
 A refusal carries no value that a person sent: it names the place and what to do next.
@@ -138,6 +139,19 @@ class NotReady(LoanError):
 
     code = "not_ready"
     status = 503
+
+
+class NotReproducible(LoanError):
+    """This version of the program derives another answer from what was recorded."""
+
+    code = "not_reproducible"
+    status = 500
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This version does not derive the recorded answer again, so it cannot explain it. "
+            "See the replay for the differences, and explain it with the version that decided."
+        )
 
 
 class LedgerDamaged(LoanError):

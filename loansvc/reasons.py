@@ -43,13 +43,18 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Texts of one scored number: `low` when the value is below a bound, `high` at or above it."""
+    """Texts of one scored number: `low` when the value is below a bound, `high` at or above it.
+
+    `none`, where there is one, when the value can only be 0.
+    """
 
     code: str
     low_zh: str
     low_en: str
     high_zh: str
     high_en: str
+    none_zh: str = ""
+    none_en: str = ""
 
 
 # {bound} is a quantity with its unit: "3 years", "50,000 yuan", "40 %".
@@ -61,14 +66,16 @@ NUMBER_TEXTS: Mapping[str, Text] = {
         "S07", "经营年限不足{bound}", "In business for less than {bound}",
         "经营年限达到{bound}", "In business for {bound} or more"),
     "household_debt_service_percent": Text(
-        "S08", "偿债支出占家庭收入低于{bound}", "Debt service below {bound} of household income",
-        "偿债支出占家庭收入达到{bound}", "Debt service of {bound} of household income or more"),
+        "S08", "偿债支出占家庭收入的比例低于{bound}", "Debt service below {bound} of household income",
+        "偿债支出占家庭收入的比例达到{bound}", "Debt service of {bound} of household income or more"),
     "dependants": Text(
-        "S09", "被抚养人数少于{bound}", "Fewer than {bound} dependants",
-        "被抚养人数达到{bound}", "{bound} or more dependants"),
+        "S09", "被抚养人数少于{bound}人", "Fewer than {bound} dependants",
+        "被抚养人数达到{bound}人", "{bound} or more dependants",
+        "没有被抚养人", "No dependants"),
     "training_certificates": Text(
-        "S10", "技能培训证书少于{bound}", "Fewer training certificates than {bound}",
-        "技能培训证书达到{bound}", "{bound} or more training certificates"),
+        "S10", "技能培训证书少于{bound}本", "Fewer training certificates than {bound}",
+        "技能培训证书达到{bound}本", "{bound} or more training certificates",
+        "没有技能培训证书", "No training certificate"),
     "craftsman_level": Text(
         "S11", "工匠称号未达到{bound}", "No craftsman title of {bound} or higher",
         "工匠称号达到{bound}", "Craftsman title of {bound} or higher"),
@@ -77,43 +84,53 @@ NUMBER_TEXTS: Mapping[str, Text] = {
         "创业大赛奖项达到{bound}", "Contest award of {bound} or higher"),
     "park_months": Text(
         "S13", "入驻创业园不足{bound}", "In a founders' park for less than {bound}",
-        "入驻创业园达到{bound}", "In a founders' park for {bound} or more"),
+        "入驻创业园达到{bound}", "In a founders' park for {bound} or more",
+        "入驻创业园不足1个月或未入驻", "Not in a founders' park, or for less than a month"),
     "employees": Text(
-        "S14", "从业人数少于{bound}", "Fewer than {bound} employees",
-        "从业人数达到{bound}", "{bound} or more employees"),
+        "S14", "从业人数少于{bound}人", "Fewer than {bound} employees",
+        "从业人数达到{bound}人", "{bound} or more employees",
+        "没有从业人员", "No employees"),
     "revenue_12m_yuan": Text(
         "S15", "年营业收入低于{bound}", "Revenue below {bound} a year",
         "年营业收入达到{bound}", "Revenue of {bound} a year or more"),
     "online_revenue_percent": Text(
         "S16", "线上收入占比低于{bound}", "Online share of revenue below {bound}",
-        "线上收入占比达到{bound}", "Online share of revenue of {bound} or more"),
+        "线上收入占比达到{bound}", "Online share of revenue of {bound} or more",
+        "没有线上收入", "No online revenue"),
     "social_insurance_months_24m": Text(
-        "S17", "近24个月社保缴纳不足{bound}", "Social insurance paid for less than {bound} of the last 24",
-        "近24个月社保缴纳达到{bound}", "Social insurance paid for {bound} of the last 24 or more"),
+        "S17", "近24个月社保缴纳不足{bound}", "Social insurance paid for less than {bound} in the last 24 months",
+        "近24个月社保缴纳达到{bound}", "Social insurance paid for {bound} or more in the last 24 months",
+        "近24个月未缴纳社保", "No social insurance paid in the last 24 months"),
     "max_days_past_due_24m": Text(
         "S18", "近24个月最长逾期少于{bound}", "Longest arrears in 24 months below {bound}",
-        "近24个月最长逾期达到{bound}", "Arrears of {bound} or more in the last 24 months"),
+        "近24个月最长逾期达到{bound}", "Arrears of {bound} or more in the last 24 months",
+        "近24个月无逾期", "No arrears in the last 24 months"),
     "active_loans": Text(
-        "S19", "未结清贷款少于{bound}", "Fewer than {bound} active loans",
-        "未结清贷款达到{bound}", "{bound} or more active loans"),
+        "S19", "未结清贷款少于{bound}笔", "Fewer than {bound} active loans",
+        "未结清贷款达到{bound}笔", "{bound} or more active loans",
+        "没有未结清贷款", "No active loan"),
     "unsecured_outstanding_yuan": Text(
         "S20", "信用贷款余额低于{bound}", "Unsecured balance below {bound}",
-        "信用贷款余额达到{bound}", "Unsecured balance of {bound} or more"),
+        "信用贷款余额达到{bound}", "Unsecured balance of {bound} or more",
+        "没有信用贷款余额", "No unsecured balance"),
     "enquiries_6m": Text(
-        "S21", "近6个月征信查询少于{bound}", "Fewer than {bound} credit enquiries in 6 months",
-        "近6个月征信查询达到{bound}", "{bound} or more credit enquiries in 6 months"),
+        "S21", "近6个月征信查询少于{bound}次", "Fewer than {bound} credit enquiries in 6 months",
+        "近6个月征信查询达到{bound}次", "{bound} or more credit enquiries in 6 months",
+        "近6个月无征信查询", "No credit enquiry in 6 months"),
     "months_since_first_credit": Text(
         "S22", "信用历史不足{bound}", "Credit history shorter than {bound}",
         "信用历史达到{bound}", "Credit history of {bound} or more"),
     "card_utilisation_percent": Text(
         "S23", "信用卡额度使用率低于{bound}", "Card utilisation below {bound}",
-        "信用卡额度使用率达到{bound}", "Card utilisation of {bound} or more"),
+        "信用卡额度使用率达到{bound}", "Card utilisation of {bound} or more",
+        "信用卡额度未使用", "Card not used"),
     "guarantees_given_yuan": Text(
         "S24", "对外担保余额低于{bound}", "Guarantees given for others below {bound}",
-        "对外担保余额达到{bound}", "Guarantees given for others of {bound} or more"),
+        "对外担保余额达到{bound}", "Guarantees given for others of {bound} or more",
+        "没有对外担保", "No guarantees given for others"),
     "loan_to_revenue_percent": Text(
-        "S25", "贷款额占年营业收入低于{bound}", "Loan below {bound} of yearly revenue",
-        "贷款额占年营业收入达到{bound}", "Loan of {bound} of yearly revenue or more"),
+        "S25", "贷款额占年营业收入的比例低于{bound}", "Loan below {bound} of yearly revenue",
+        "贷款额占年营业收入的比例达到{bound}", "Loan of {bound} of yearly revenue or more"),
     "term_months": Text(
         "S26", "贷款期限短于{bound}", "Term shorter than {bound}",
         "贷款期限达到{bound}", "Term of {bound} or longer"),
@@ -129,7 +146,7 @@ WORD_TEXTS: Mapping[str, tuple[str, str]] = {
     "graduate": ("高校毕业生", "graduate"),
     "returning_migrant": ("返乡创业人员", "returning migrant"),
     "farmer_founder": ("农民创业者", "farmer starting a business"),
-    "none": ("无", "none"),
+    "none": ("不属于评分卡所列群体", "none of the groups that the scorecard knows"),
     "household": ("农户", "household"),
     "sole_trader": ("个体工商户", "sole trader"),
     "micro_enterprise": ("小微企业", "micro enterprise"),
@@ -139,14 +156,14 @@ WORD_TEXTS: Mapping[str, tuple[str, str]] = {
     "working_capital": ("流动资金", "working capital"),
     "equipment": ("购置设备", "equipment"),
     "planting": ("种植", "planting"),
-    "breeding": ("养殖", "breeding"),
+    "breeding": ("畜禽养殖", "livestock"),
     "aquaculture": ("水产养殖", "aquaculture"),
     "online_stock": ("网店备货", "stock for online sale"),
     "renovation": ("经营场所装修", "renovation"),
     "consumption": ("消费", "consumption"),
     "securities": ("证券投资", "securities"),
     "property": ("购房", "property"),
-    "on_lending": ("转贷", "on-lending"),
+    "on_lending": ("转借他人", "on-lending"),
     "primary": ("小学", "primary school"),
     "junior": ("初中", "junior secondary"),
     "senior": ("高中", "senior secondary"),
@@ -158,10 +175,10 @@ LEVEL_TEXTS = (("无", "none"), ("县级", "county level"), ("市级", "prefectu
 
 PLAIN_REASONS: Mapping[str, tuple[str, str, str]] = {
     "A01": ("consent", "未同意自动化决策，由人工审核", "No consent to an automated decision: a person decides"),
-    "V01": ("village", "本村信贷履约记录低于全县水平", "The village's repayment record is below the county's"),
+    "V01": ("village", "本村借款人的实际履约略低于评分卡的预期", "Borrowers of this village repaid less well than the scorecard expected"),
     "L01": ("limit", "申请金额高于可贷额度", "The amount asked for is above the limit"),
     "G01": ("guarantee", "没有可适用的担保层级", "No guarantee tier carries this case"),
-    "F01": ("fund", "担保基金放大倍数已达上限", "The guarantee fund has reached its multiple"),
+    "F01": ("fund", "担保将超过基金放大倍数上限", "The guarantee would pass the fund's multiple"),
     "F02": ("fund", "单户担保超过基金单户上限", "The guarantee would pass the fund's single-client cap"),
     "F03": ("fund", "担保基金代偿率超过上限", "The fund's compensation rate is above its cap"),
 }  # fmt: skip
@@ -178,6 +195,8 @@ NOTICES: Mapping[str, tuple[str, str]] = {
         "最近的LPR报价已超过45天", "The newest LPR quote is more than 45 days old"),
     "FUND_NOT_STATED": (
         "未提供担保基金状况，未做容量校验", "The state of the guarantee fund is not known; its caps were not tested"),
+    "EXPOSURE_PARTIAL": (
+        "已有政策性贷款仅计入本系统30天内的批准", "Earlier policy loans: only approvals of this system in the last 30 days are counted"),
     "VILLAGE_GRACE": (
         "村级评定已到期，宽限期内降一级使用", "The village rating is past its term; in grace it counts one notch lower"),
     "VILLAGE_EXPIRED": (

@@ -8,7 +8,6 @@ wrong, truncated, changed, unlocked or missing file stops the start, with the fi
 from __future__ import annotations
 
 import json
-import os
 import tomllib
 from collections.abc import Sequence
 from datetime import date
@@ -28,12 +27,14 @@ from loansvc.editions import (
     to_text,
 )
 from loansvc.errors import EditionRefused, NotFound
+from loansvc.files import alone_in, write_whole
 from loansvc.policy.document import read_policy
 from loansvc.rates import read_rates
 from loansvc.scorecard import read_scorecard
 from loansvc.villages import read_register
 
 LOCK = "editions.lock"
+PLACE = ("kind", "product", "role", "valid_from")  # one edition for each
 MOST_BYTES = 1_000_000  # a card or a policy is a page, not a data set
 FOLDERS = {
     "scorecard": "scorecards",
@@ -70,7 +71,12 @@ class Registry:
                 raise EditionRefused(
                     f"{name}: is not in {LOCK}. Publish it (loansvc publish FILE) or remove it."
                 )
-        read: dict[str, tuple[Head, Any]] = {}  # a file published twice is read once
+        places = [tuple(entry[k] for k in PLACE) for entry in entries]
+        if len(set(places)) != len(places):
+            raise EditionRefused(
+                f"{LOCK}: two editions of one kind, product and role start together."
+            )
+        read: dict[str, tuple[str, Head, Any]] = {}  # a file published twice is read once
         return cls(folder, [_read_locked(folder, entry, read) for entry in entries])
 
     def in_force(self, product: str, on: date, *, role: str = "champion") -> Editions:
@@ -122,7 +128,9 @@ class Registry:
 def publish(
     folder: Path, source: Path, *, role: str, approver: str, valid_from: date | None = None
 ) -> Edition[Any]:
-    """Check a document, take it into the folder and add it to the lock; all or nothing.
+    """Check a document, take it into the folder and add it to the lock, alone among publishers.
+
+    It holds once the lock names it; what was killed before that is put right by publishing again.
 
     `valid_from` may be later than the document's own first day. A file of the same stem ending in
     `.md` (the model card) comes along.
@@ -136,30 +144,34 @@ def publish(
         raise EditionRefused(f"{source.name}: only a scorecard can be published as a challenger.")
     if not approver.strip():
         raise EditionRefused(f"{source.name}: name the approver: --approver NAME")
-    first_day = valid_from or head.valid_from
-    entries = _read_lock(folder) if (folder / LOCK).exists() else []
-    entry = {
-        "kind": head.kind,
-        "product": head.product,
-        "role": role,
-        "valid_from": first_day.isoformat(),
-        "approver": approver,
-        "digest": digest_of(data),
-        "path": _place_for(head, entries, digest_of(data)),
-    }
-    _check_publication(entry, head, entries, source.name)
-    target = folder / entry["path"]
-    if target.exists() and target.read_bytes() != data:
-        raise EditionRefused(
-            f"{entry['path']}: is there with other content; an edition never changes."
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    card = source.with_suffix(".md")
-    if card.exists() and card.resolve() != target.with_suffix(".md").resolve():
-        _write(target.with_suffix(".md"), card.read_bytes())
-    _write(target, data)
-    _write(folder / LOCK, to_text({"editions": [*entries, entry]}).encode())
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder):
+        entries = _read_lock(folder) if (folder / LOCK).exists() else []
+        entry = {
+            "kind": head.kind,
+            "product": head.product,
+            "role": role,
+            "valid_from": (valid_from or head.valid_from).isoformat(),
+            "approver": approver,
+            "digest": digest_of(data),
+            "path": _place_for(head, entries, digest_of(data)),
+        }
+        _check_publication(entry, head, entries, source.name)
+        _put(folder, entry["path"], data, card=source.with_suffix(".md"))
+        lock = to_text({"editions": [*entries, entry]})
+        write_whole(folder / LOCK, lock.encode(), part_folder=folder)
     return _edition(entry, head, content)
+
+
+def _put(folder: Path, path: str, data: bytes, *, card: Path) -> None:
+    """The document, and the model card before it, in their place."""
+    target = folder / path
+    if target.exists() and target.read_bytes() != data:
+        raise EditionRefused(f"{path}: is there with other content; an edition never changes.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if card.exists() and card.resolve() != target.with_suffix(".md").resolve():
+        write_whole(target.with_suffix(".md"), card.read_bytes(), part_folder=folder)
+    write_whole(target, data, part_folder=folder)
 
 
 def _place_for(head: Head, entries: Sequence[dict[str, str]], digest: str) -> str:
@@ -180,8 +192,7 @@ def _check_publication(
 ) -> None:
     if entry["valid_from"] < head.valid_from.isoformat():
         raise EditionRefused(f"{name}: cannot hold before its own first day {head.valid_from}.")
-    place = ("kind", "product", "role", "valid_from")
-    if any(all(other[k] == entry[k] for k in place) for other in entries):
+    if any(all(other[k] == entry[k] for k in PLACE) for other in entries):
         raise EditionRefused(
             f"{name}: another {entry['role']} {head.kind} of {head.product} starts on "
             f"{entry['valid_from']}. Choose a later first day: --valid-from DATE"
@@ -221,18 +232,22 @@ def _edition_files(folder: Path) -> list[Path]:
 
 
 def _read_locked(
-    folder: Path, entry: dict[str, str], read: dict[str, tuple[Head, Any]]
+    folder: Path, entry: dict[str, str], read: dict[str, tuple[str, Head, Any]]
 ) -> Edition[Any]:
     path = entry["path"]
     if path not in read:
         data = _read_bytes(folder / path, path)
-        if digest_of(data) != entry["digest"]:
-            raise EditionRefused(
-                f"{path}: has changed since it was published (digest {digest_of(data)}, {LOCK} "
-                f"says {entry['digest']}). Restore the file; a change is a new edition."
-            )
-        read[path] = _read_document(data, path)
-    head, content = read[path]
+        digest = digest_of(data)
+        if digest == entry["digest"]:  # else it is refused below, and need not be read
+            read[path] = (digest, *_read_document(data, path))
+    else:
+        digest = read[path][0]
+    if digest != entry["digest"]:
+        raise EditionRefused(
+            f"{path}: has changed since it was published (digest {digest}, {LOCK} "
+            f"says {entry['digest']}). Restore the file; a change is a new edition."
+        )
+    _, head, content = read[path]
     if (head.kind, head.product) != (entry["kind"], entry["product"]):
         raise EditionRefused(f"{path}: is a {head.kind} of {head.product}, {LOCK} says otherwise.")
     if entry["valid_from"] < head.valid_from.isoformat():
@@ -303,13 +318,3 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a number")
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old or the new one, never half of it."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

@@ -25,6 +25,7 @@ from loansvc.reasons import NUMBER_TEXTS, WORD_TEXTS, Reason, quantity, reason_c
 SCORE_AT_ODDS, ODDS, POINTS_TO_DOUBLE = 600, 50, 20  # DOMAIN 5, scaling
 MOST_POINTS = 300  # 10 in log-odds at 28.85 points each: more is a broken card
 MOST_BINS = 50
+ORDINARY_ONE_IN = 10  # a bin is ordinary when at least one training case in ten stood in it
 LOWEST, HIGHEST = -(10**12), 10**12
 
 
@@ -33,7 +34,8 @@ class Bin:
     """One line of the card. `start <= value < end` (None: open), or `words`, or a state.
 
     `state`: "" for a plain bin, "missing" for not known, "unseen" for a word never trained on.
-    `zh`, `en`: what is true of every value in it. `reason`: what it costs against the best bin.
+    `n`: training cases in it. `zh`, `en`: what is true of every value in it. `reason`: what it
+    costs against the best bin.
     """
 
     points: int
@@ -41,6 +43,7 @@ class Bin:
     end: int | None = None
     words: tuple[str, ...] = ()
     state: str = ""
+    n: int = 0
     zh: str = ""
     en: str = ""
     reason: Reason | None = None
@@ -48,7 +51,10 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class ScoredCharacteristic:
-    """One scored input: its bins in printed order, and where to find the bin of a value."""
+    """One scored input: its bins in printed order, and where to find the bin of a value.
+
+    `best`: points of the best bin that is ordinary, against which points are lost.
+    """
 
     name: str
     code: str
@@ -116,7 +122,11 @@ def scored(name: str, bins: Sequence[Bin]) -> ScoredCharacteristic:
     """A characteristic from its bins in printed order: values ascending, then the states."""
     plain = [b for b in bins if not b.state]
     states = {b.state: i for i, b in enumerate(bins) if b.state}
-    best = max(plain, key=lambda b: b.points)
+    # What hardly anybody has is no reason for what somebody did not get: where the card says how
+    # many stood in each bin, points are lost against the best one that a tenth of them reached.
+    n_cases = sum(b.n for b in bins)
+    ordinary = [b for b in plain if b.n * ORDINARY_ONE_IN >= n_cases]
+    best = max(ordinary or plain, key=lambda b: b.points)
     return ScoredCharacteristic(
         name=name,
         code=reason_code(name),
@@ -149,6 +159,8 @@ def _text(bin_: Bin, row: CatalogueRow, best: Bin) -> tuple[str, str]:
         zh, en = "、".join(zh for zh, _ in texts), " or ".join(en for _, en in texts)
         return f"{row.zh}：{zh}", f"{label}: {en}"
     text = NUMBER_TEXTS[row.name]
+    if bin_.start is None and bin_.end == 1 and text.none_zh:
+        return text.none_zh, text.none_en
     if bin_.end is not None and (bin_.start is None or _lies_below(bin_, best)):
         zh, en = quantity(bin_.end, row.unit)
         return text.low_zh.format(bound=zh), text.low_en.format(bound=en)
@@ -207,14 +219,17 @@ def _read_characteristic(table: Reader, name: str) -> ScoredCharacteristic:
 
 def _read_bin(reader: Reader) -> Bin:
     with reader:
-        for note in ("n", "n_bad"):  # how many training rows stood here: for the reviewer
-            reader.integer(note, low=0, high=HIGHEST, default=0)
+        if "state" in reader and any(key in reader for key in ("from", "to", "words")):
+            reader.refuse("state", "stands alone: such a bin has no from, to or words")
+        n = reader.integer("n", low=0, high=HIGHEST, default=0)
+        reader.integer("n_bad", low=0, high=n, default=0)  # for the reviewer
         return Bin(
             points=reader.integer("points", low=-MOST_POINTS, high=MOST_POINTS),
             start=reader.integer("from", low=LOWEST, high=HIGHEST) if "from" in reader else None,
             end=reader.integer("to", low=LOWEST, high=HIGHEST) if "to" in reader else None,
             words=tuple(map(str, reader.value("words"))) if "words" in reader else (),
             state=reader.word("state", ("missing", "unseen")) if "state" in reader else "",
+            n=n,
         )
 
 

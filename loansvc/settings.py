@@ -28,7 +28,8 @@ class Settings:
 
     home: Path = field(default=HOME, metadata=_about("folder of database, keys and secrets"))
     database_url: str = field(
-        default="", metadata=_about("SQLAlchemy URL of the ledger; default: ledger.db in home")
+        default="",
+        metadata=_about("SQLAlchemy URL of the ledger; default: ledger.db in home", secret=True),
     )
     models: Path = field(
         default=SHIPPED, metadata=_about("folder of editions; default: those shipped")
@@ -60,15 +61,17 @@ class Settings:
         if "WEB_CONCURRENCY" in environ:
             values["workers"] = _number("WEB_CONCURRENCY", environ["WEB_CONCURRENCY"])
         for name, text in environ.items():
-            if not name.startswith(PREFIX) or not text:
+            if not name.startswith(PREFIX) or not text or _is_service_link(name, text):
                 continue
             if name not in known:
-                raise SetupRefused(f"{name} is not a setting. See them all: loansvc settings")
+                raise SetupRefused(f"{name} is not a setting. Settings are {', '.join(known)}.")
             default = known[name].default
             if isinstance(default, int):
                 values[known[name].name] = _number(name, text)
             else:
                 values[known[name].name] = Path(text) if isinstance(default, Path) else text
+        if values.get("port", 1) > 65_535:
+            raise SetupRefused(f"{PREFIX}PORT must be a whole number from 1 to 65535.")
         if values.get("log_level", "info").lower() not in LOG_LEVELS:
             raise SetupRefused(f"{PREFIX}LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}.")
         return cls(**values)
@@ -102,6 +105,11 @@ def shipped(name: str) -> Path:
     package = Path(__file__).parent
     inside = package / name
     return inside if inside.exists() else package.parent / name
+
+
+def _is_service_link(name: str, text: str) -> bool:
+    """What Kubernetes sets for a Service that is named loansvc; nobody's setting."""
+    return name.startswith((f"{PREFIX}SERVICE_", f"{PREFIX}PORT_")) or text.startswith("tcp://")
 
 
 def _number(name: str, text: str) -> int:

@@ -24,6 +24,7 @@ from loansvc.errors import (
     NoEditionInForce,
     NotFound,
     NotReady,
+    NotReproducible,
 )
 from loansvc.ledger import Entry, Ledger, Reading, Subject, Writing
 from loansvc.policy import Fund
@@ -142,7 +143,7 @@ class Underwriting:
         decision: verb.Decision, client: str, at: datetime,
     ) -> Recorded:  # fmt: skip
         decision_id = self._new_id(at)
-        body = _body(application, decision, decision_id=decision_id, decided_at=at)
+        body = body_of(application, decision, decision_id=decision_id, decided_at=at)
         payload = {
             "application": to_record(application),
             "exposure": asdict(exposure),
@@ -178,7 +179,7 @@ class Underwriting:
             subject = ledger.find_subject(application.applicant.id_number)
             exposure = _exposure(ledger, subject, at) if subject else Exposure()
         decision = verb.decide(application, editions, exposure)
-        return _body(application, decision, decision_id=None, decided_at=at)
+        return body_of(application, decision, decision_id=None, decided_at=at)
 
     def find(self, application_id: str, *, client: str) -> Recorded:
         """The recorded decision on an application of this client.
@@ -227,6 +228,11 @@ class Underwriting:
         """Why: points, rules and derivation, from the recorded inputs and editions."""
         editions = self.registry.recorded(recorded.decision["editions"])
         again = verb.decide(recorded.application, editions, recorded.exposure)
+        if (again.score, again.outcome) != (
+            recorded.decision["score"],
+            recorded.decision["outcome"],
+        ):
+            raise NotReproducible
         lines = explanation.explain(recorded.application, editions, recorded.exposure, again)
         names = ("decision_id", "application_id", "product", "outcome", "reasons", "warnings")
         return {**{name: recorded.decision[name] for name in names}, **lines}
@@ -238,8 +244,10 @@ class Underwriting:
         """
         editions = self.registry.recorded(recorded.decision["editions"])
         again = verb.decide(recorded.application, editions, recorded.exposure).to_document()
-        then = {name: recorded.decision[name] for name in again}
-        differences = list(_differences(_codes_only(then), _codes_only(again), ""))
+        # Fields that a later version added are not in the record, and no difference.
+        names = again.keys() & recorded.decision.keys()
+        then, now_ = ({n: _codes_only(d[n]) for n in names} for d in (recorded.decision, again))
+        differences = list(_differences(then, now_, ""))
         return {
             "decision_id": recorded.entry.decision_id,
             "application_id": recorded.entry.application_id,
@@ -265,13 +273,14 @@ class Underwriting:
         return replace(application, applied_on=on)
 
 
-def _body(
+def body_of(
     application: Application,
     decision: verb.Decision,
     *,
     decision_id: str | None,
     decided_at: datetime,
 ) -> dict[str, Any]:
+    """The body of an answer, all but its place in the ledger."""
     document = decision.to_document()
     return {
         **({"decision_id": decision_id} if decision_id else {}),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -38,7 +38,10 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True)
 class Village:
-    """One line of the register. `points` is what the village's own record adds to a score."""
+    """One line of the register. `points` is what the village's own record adds to a score.
+
+    `record`: the loans behind the points (loans, loans_bad), where the register states them.
+    """
 
     code: str
     name: str
@@ -49,6 +52,7 @@ class Village:
     credibility_percent: int
     evidence: Mapping[str, Any]
     revocation: Revocation | None
+    record: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +108,13 @@ def rating_on(village: Village, on: date) -> tuple[str, str]:
     # 31 March plus three months ends on 30 June: a missing day counts as the month's last.
     if _past_last_day(village.assessed_on, on):
         months += 1
-    if months >= VALID_MONTHS + GRACE_MONTHS:
-        return UNRATED, "expired"
     rating, state = village.rating, "rated"
     if months >= VALID_MONTHS:
         rating, state = GRADES[min(GRADES.index(rating) + 1, len(GRADES) - 1)], "grace"
     if village.revocation is not None and village.revocation.on <= on:
+        # Before expiry, so that time alone does not lift what was taken away.
         return GRADES[max(GRADES.index(rating), GRADES.index(REVOKED_TO))], "revoked"
-    return rating, state
+    return (UNRATED, "expired") if months >= VALID_MONTHS + GRACE_MONTHS else (rating, state)
 
 
 def _past_last_day(assessed_on: date, on: date) -> bool:
@@ -160,6 +163,7 @@ def _read_village(reader: Reader, valid_from: date) -> Village:
             credibility_percent=reader.integer("credibility_percent", low=0, high=100),
             evidence=_read_evidence(reader.table("evidence"), valid_from) if rated else {},
             revocation=_read_revocation(reader) if "revocation" in reader else None,
+            record=_read_record(reader.table("record")) if "record" in reader else {},
         )
 
 
@@ -178,6 +182,12 @@ def _read_evidence(reader: Reader, valid_from: date) -> dict[str, Any]:
             if evidence[part] > evidence[whole]:
                 reader.refuse(part, f"must not be more than {whole}")
         return evidence | {"as_of": as_of.isoformat()}
+
+
+def _read_record(reader: Reader) -> dict[str, int]:
+    with reader:
+        loans = reader.integer("loans", low=0, high=10**9)
+        return {"loans": loans, "loans_bad": reader.integer("loans_bad", low=0, high=loans)}
 
 
 def _read_revocation(reader: Reader) -> Revocation:

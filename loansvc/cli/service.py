@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import socket
 import sys
 import time
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from shlex import quote
 import click
 
 from loansvc.cli.decisions import as_json, print_json
-from loansvc.errors import LedgerDamaged
+from loansvc.errors import LedgerDamaged, SetupRefused
 from loansvc.ledger import Ledger
 from loansvc.ledger import keys as client_keys
 from loansvc.settings import PREFIX, Settings, shipped
@@ -50,9 +51,24 @@ def serve(*, host: str | None, port: int | None) -> None:
     # clear line and not a worker that dies again and again.
     root = Underwriting.open(settings, create=True)
     root.check_ready()
+    _check_free(settings)
     _welcome(root, settings)
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(shipped("gunicorn.conf.py"))]
     os.execve(sys.executable, gunicorn, environment)  # noqa: S606  # nothing here is a user's text
+
+
+def _check_free(settings: Settings) -> None:
+    """Say in one line what gunicorn would say in eleven."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise SetupRefused(
+                f"Cannot listen at {settings.address}: {error.strerror or error}. "
+                "Choose another address: loansvc serve --host HOST --port PORT"
+            ) from None
 
 
 def _welcome(root: Underwriting, settings: Settings) -> None:
@@ -62,7 +78,7 @@ def _welcome(root: Underwriting, settings: Settings) -> None:
     key_file = (settings.home / "demo-key").absolute()
     if not client_keys.listed(root.ledger) and _is_loopback(settings.host):
         _create_demo_key(root, key_file)
-    if not key_file.exists():
+    if not _opens(root, key_file):
         click.echo("Make a key for each client: loansvc keys create CLIENT")
         sys.stdout.flush()
         return
@@ -80,6 +96,12 @@ def _welcome(root: Underwriting, settings: Settings) -> None:
         f"--data-binary {quote(f'@{example}')}"
     )
     sys.stdout.flush()
+
+
+def _opens(root: Underwriting, key_file: Path) -> bool:
+    """Whether the demo key is there and still usable."""
+    token = key_file.read_text("ascii", errors="replace") if key_file.exists() else ""
+    return client_keys.find(root.ledger, token, now=root.clock()) is not None
 
 
 def _is_loopback(host: str) -> bool:

@@ -21,7 +21,17 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Row, create_engine, event, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Row,
+    create_engine,
+    event,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -32,7 +42,7 @@ from loansvc.ledger.vault import Vault, seal, unseal
 
 __all__ = ["Entry", "Ledger", "Problem", "Reading", "Subject", "Vault", "Writing"]
 
-SCHEMA = 1  # of the payload; part of what its seal is bound to
+SCHEMA = 1  # of the payload: its first byte, and part of what its seal is bound to
 VERIFY_ROWS = 1000  # rows fetched at a time while verifying
 SHORT_WAIT_MS = 3  # SQLite sleeps 1 and 2 ms, then says busy
 
@@ -47,16 +57,17 @@ class Subject:
     def seal(self, document: dict[str, Any], decision_id: str) -> bytes:
         """The sealed bytes of a payload, bound to its decision."""
         data = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-        return seal(self._data_key, data, _label(decision_id))
+        return bytes([SCHEMA]) + seal(self._data_key, data, _label(decision_id, SCHEMA))
 
     def unseal(self, sealed: bytes, decision_id: str) -> dict[str, Any]:
         """The payload."""
-        document: dict[str, Any] = json.loads(unseal(self._data_key, sealed, _label(decision_id)))
+        label = _label(decision_id, sealed[0] if sealed else SCHEMA)
+        document: dict[str, Any] = json.loads(unseal(self._data_key, sealed[1:], label))
         return document
 
 
-def _label(decision_id: str) -> str:
-    return f"payload|{decision_id}|{SCHEMA}"
+def _label(decision_id: str, schema: int) -> str:
+    return f"payload|{decision_id}|{schema}"
 
 
 class Reading:
@@ -237,7 +248,7 @@ class Ledger:
         engine = _engine(url, busy_timeout_ms)
         database = engine.url.database or ""
         # SQLite would make an empty file of it.
-        if not create and engine.dialect.name == "sqlite" and not Path(database).exists():
+        if not create and not Path(database).exists():
             raise SetupRefused(
                 f"There is no ledger at {database}. Make one with loansvc serve, or name the "
                 "folder it is in: LOANSVC_HOME"
@@ -334,6 +345,7 @@ class Ledger:
         with self.snapshot() as connection:
             found = list(problems_of(_rows(connection)))
             head = connection.execute(select(tables.chain_head)).first()
+            without_key = list(self._without_key(connection))
         last = found.pop() if found and isinstance(found[-1], Entry) else None
         problems = [p for p in found if isinstance(p, Problem)]
         assert last is None or isinstance(last, Entry)
@@ -347,7 +359,24 @@ class Ledger:
             problems.append(Problem(n_entries + 1, "entries at the end are missing"))
         elif last is not None and (head.sequence, head.hash) != (n_entries, last.hash):
             problems.append(Problem(n_entries, "the chain does not end in its head"))
+        problems += without_key
+        problems.sort(key=lambda problem: problem.sequence)
         return n_entries, problems
+
+    def _without_key(self, connection: Connection) -> Iterator[Problem]:
+        """The first entry of each person whose payloads no key opens any more."""
+        opened = set()
+        for row in connection.execute(select(tables.subject_key)):
+            try:
+                self._vault.unwrap(row.subject_ref, row.key_version, row.wrapped)
+            except LedgerDamaged:
+                continue
+            opened.add(row.subject_ref)
+        entry = tables.entry.c
+        first = select(entry.subject_ref, func.min(entry.sequence)).group_by(entry.subject_ref)
+        for ref, sequence in connection.execute(first):
+            if ref not in opened:
+                yield Problem(sequence, "the key of its payload is missing or was changed")
 
 
 def _rows(connection: Connection) -> Iterator[tuple[Entry, bytes | None]]:
@@ -385,15 +414,22 @@ def _make(home: Path) -> None:
 def _engine(url: str, busy_timeout_ms: int) -> Engine:
     try:
         engine = create_engine(
-            url, pool_size=32, max_overflow=32, pool_timeout=busy_timeout_ms / 1000
+            url,
+            pool_size=32,
+            max_overflow=32,
+            pool_timeout=busy_timeout_ms / 1000,
         )
     except (ArgumentError, ImportError):  # its text would show the URL, which may hold a password
         raise SetupRefused(
             "LOANSVC_DATABASE_URL names no database that can be opened here. Give a URL such as "
             "sqlite:////folder/ledger.db, or install the driver it asks for."
         ) from None
-    if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine, busy_timeout_ms)
+    if engine.dialect.name != "sqlite":
+        raise SetupRefused(
+            "This version keeps its ledger in SQLite. Give LOANSVC_DATABASE_URL a URL such as "
+            "sqlite:////folder/ledger.db, or leave it out."
+        )
+    _prepare_sqlite(engine, busy_timeout_ms)
     return engine
 
 

@@ -13,7 +13,6 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from loansvc.errors import LedgerDamaged, SetupRefused
+from loansvc.files import write_whole
 
 PURPOSES = ("pseudonym", "key_encryption", "chain")
 KEY_BYTES = 32
@@ -144,21 +144,9 @@ def _mac(key: bytes, message: bytes) -> str:
 
 def _create(path: Path) -> None:
     keys = {p: {"1": base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()} for p in PURPOSES}
-    # Made whole under another name and linked into place: a half-written key file cannot exist,
-    # and of two processes starting at once one wins and the other reads the winner's keys.
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(json.dumps(keys, indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(part, path)
-        except FileExistsError:
-            return
-    finally:
-        part.unlink()
+    # Of two processes starting at once one wins, and the other reads the winner's keys.
+    text = json.dumps(keys, indent=1) + "\n"
+    write_whole(path, text.encode(), part_folder=path.parent, replace=False)
 
 
 def _parse(text: str | bytes, name: str) -> dict[str, dict[int, bytes]]:

@@ -146,6 +146,7 @@ def _limit_for(policy: Policy, facts: Mapping[str, Any]) -> Limit:
     row = first_match(policy.limit_rows, facts)
     factor = policy.factor_percent[facts["grade"]][facts["village_rating"]]
     before = limit = row.base_yuan * factor // 100
+    facts = {**facts, "matrix_limit_yuan": before}
     bounds, bound_by = [], None
     for cap in policy.caps:
         if all(test.holds(facts) for test in cap.when):

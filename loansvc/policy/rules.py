@@ -22,13 +22,14 @@ CONTEXT_WORDS = {
     "grade": SCORE_GRADES,
     "policy_loan_overdue": ("yes", "no"),
 }
-CONTEXT_NUMBERS = ("policy_loans", "outstanding_yuan")
+CONTEXT_NUMBERS = ("policy_loans", "outstanding_yuan", "matrix_limit_yuan")
 CONTEXT_LABELS = {
     "village_rating": ("村信用等级", "village rating"),
     "grade": ("评分等级", "score grade"),
     "policy_loan_overdue": ("政策性贷款曾逾期", "overdue on an earlier policy loan"),
     "policy_loans": ("政策性贷款笔数", "policy loans"),
     "outstanding_yuan": ("已有政策性贷款余额", "outstanding policy loans"),
+    "matrix_limit_yuan": ("矩阵额度", "limit before caps"),
 }
 
 

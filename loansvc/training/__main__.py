@@ -17,7 +17,13 @@ from loansvc.application import PRODUCTS
 from loansvc.editions import to_text
 from loansvc.training.card import card_of
 from loansvc.training.rates import rates_document
-from loansvc.training.train import DEFAULT_APPLICANTS, DEFAULT_SEED, train_scorecard, write
+from loansvc.training.train import (
+    DEFAULT_APPLICANTS,
+    DEFAULT_SEED,
+    TrainedCard,
+    train_scorecard,
+    write,
+)
 from loansvc.training.villages import (
     N_APPLICANTS,
     VILLAGES_SEED,
@@ -35,15 +41,7 @@ REFERENCE = "synthetic county model 2026-07 (method: section 3 of the model card
 def main(folder: Path) -> None:
     """Write all of them, saying which."""
     for product in PRODUCTS:
-        trained = train_scorecard(
-            product,
-            seed=DEFAULT_SEED,
-            n_applicants=DEFAULT_APPLICANTS,
-            valid_from=VALID_FROM,
-            reference=REFERENCE,
-            operator=OPERATOR,
-            clock=lambda: datetime.now(SHANGHAI),
-        )
+        trained = shipped_card(product)
         print(write(trained, folder / "scorecards"))
         if product == "credit_loan":
             loans = village_loans(
@@ -54,6 +52,19 @@ def main(folder: Path) -> None:
             )
             _write(register, folder / "villages")
     _write(rates_document(), folder / "rates")
+
+
+def shipped_card(product: str) -> TrainedCard:
+    """The card of a product as it is shipped, trained anew."""
+    return train_scorecard(
+        product,
+        seed=DEFAULT_SEED,
+        n_applicants=DEFAULT_APPLICANTS,
+        valid_from=VALID_FROM,
+        reference=REFERENCE,
+        operator=OPERATOR,
+        clock=lambda: datetime.now(SHANGHAI),
+    )
 
 
 def _write(document: dict[str, Any], folder: Path) -> None:

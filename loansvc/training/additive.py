@@ -3,7 +3,8 @@
 Bagged boosted trees in which no two characteristics meet in one tree, so the log-odds are a sum of
 one function a characteristic: "no_interactions". `collapse` reads these functions off, cell by
 cell, and `check_parity` holds the tables against the model. Recipe and its measured alternatives:
-four bags are worth 0.005 to 0.010 in AUC; leaves, rates and regularisation hardly matter after.
+four bags are worth about 0.002 in AUC with 20,000 loans; leaves, rates and regularisation hardly
+matter after.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def card_of(document: Mapping[str, Any]) -> Scorecard:
 
 
 def bins_of(line: Line) -> list[dict[str, Any]]:
-    """The bins of one characteristic in printed order, neighbours with equal points as one."""
+    """The bins of one characteristic: numbers with equal points as one, each word by itself."""
     table = line.table
     known = _word_bins(line) if line.input.words else _number_bins(line)
     missing = {"state": "missing", "points": int(line.points[-1]), "n": table.n_missing}
@@ -96,15 +96,9 @@ def _number_bins(line: Line) -> list[dict[str, Any]]:
 
 
 def _word_bins(line: Line) -> list[dict[str, Any]]:
-    """Words with equal points in one bin, the best first; grades are in their own order anyway."""
-    words = line.input.words
-    by_points: dict[int, list[int]] = {}
-    for cell in range(len(words)):
-        by_points.setdefault(int(line.points[cell]), []).append(cell)
-    return [
-        _counted(line, cells) | {"words": [words[cell] for cell in cells]}
-        for _, cells in sorted(by_points.items(), reverse=True)
-    ]
+    """One bin a word, the best first, so that a reason names nothing the applicant is not."""
+    bins = [_counted(line, [cell]) | {"words": [w]} for cell, w in enumerate(line.input.words)]
+    return sorted(bins, key=lambda bin_: -bin_["points"])  # stable: ties in catalogue order
 
 
 def _runs_of_equal_points(line: Line) -> list[list[int]]:

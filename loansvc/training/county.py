@@ -4,7 +4,7 @@ No real applicant stands behind any of it. The figures are design choices, not e
 where a comment names an anchor. `synthetic` turns them into applicants.
 
 Scales:
-    effect     on ln(bad / good), before STRENGTH; positive is riskier
+    effect     on ln(bad / good), before `County.strength`; positive is riskier
     share      0 to 1
 """
 
@@ -81,7 +81,7 @@ TERM_EFFECT_PER_MONTH, TERM_CENTRE_MONTHS = 0.012, 12
 # --- three weak interactions, which an additive card cannot hold ---------------------------------
 
 ARREARS_AND_FULL_CARD_EFFECT, FULL_CARD = 0.40, 0.7
-FISHER_BACK_AT_SEA_EFFECT = 0.35  # a former fisher who borrows for aquaculture
+FISHER_IN_AQUACULTURE_EFFECT = 0.35  # a former fisher who borrows for aquaculture
 YOUNG_AND_STRETCHED_EFFECT, YOUNG_MONTHS, STRETCHED = 0.35, 12, 0.6  # loan in revenue over 0.6
 
 # --- villages -----------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from loansvc.identifiers import (
 from loansvc.training.county import FARM_PURPOSES
 from loansvc.training.synthetic import REPORTED
 
-DEPARTMENTS = {  # who vouches for what (DESIGN of the credentials: departments, never the caller)
+DEPARTMENTS = {  # who vouches for what (departments, never the caller)
     "graduate": "hrss", "veteran": "veterans_affairs", "returning_migrant": "hrss",
     "ex_fisher": "agriculture", "employment_difficulty": "hrss", "farmer_founder": "agriculture",
     "online_merchant": "hrss", "training_certificate": "hrss", "craftsman_title": "hrss",

@@ -180,8 +180,8 @@ def _household(ability: NDArray[Any], rng: Generator) -> Columns:
 def _distinctions(x: Columns, month: NDArray[Any], mix: Mix, rng: Generator) -> Columns:
     """Certificates, titles, awards and park places; certificates become more common."""
     n, graduate = len(month), x["primary_group"] == "graduate"
-    struggling = x["primary_group"] == "employment_difficulty"
-    certificates = rng.poisson(0.5 + 0.6 * month / c.WINDOW_MONTHS + 0.5 * struggling)
+    in_difficulty = x["primary_group"] == "employment_difficulty"
+    certificates = rng.poisson(0.5 + 0.6 * month / c.WINDOW_MONTHS + 0.5 * in_difficulty)
     wins = rng.random(n) < mix.contest_winners + c.CONTEST_GRADUATE_EXTRA * graduate
     contest_level = _pick([1, 2, 3, 4], [0.6, 0.27, 0.1, 0.03], rng, n).astype(int)
     stays = rng.random(n) < mix.in_park + c.PARK_GRADUATE_EXTRA * graduate
@@ -336,7 +336,7 @@ def _interactions(x: Columns) -> NDArray[Any]:
     stretched = x["loan_to_revenue_percent"] / 100 > c.STRETCHED
     return np.asarray(
         c.ARREARS_AND_FULL_CARD_EFFECT * (late & full)
-        + c.FISHER_BACK_AT_SEA_EFFECT * fisher
+        + c.FISHER_IN_AQUACULTURE_EFFECT * fisher
         + c.YOUNG_AND_STRETCHED_EFFECT * (young & stretched)
     )
 

@@ -24,7 +24,7 @@ from loansvc.training.report import model_card
 from loansvc.training.synthetic import Population, generate
 from loansvc.training.validation import Figures, auc, figures
 
-DEFAULT_SEED = 20261123  # of the measuring protocol, not chosen by its figures
+DEFAULT_SEED = 20261123  # a date, not chosen by its figures
 DEFAULT_APPLICANTS = 86_000  # leaves about 20,000 loans to train on and 6,700 to check with
 HELD_OUT_SHARE = 0.25
 # Through the door: everybody who applies, also whom the old rule turned away. Only the synthetic

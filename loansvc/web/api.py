@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from http import HTTPStatus
 from typing import Any
 
@@ -104,10 +104,6 @@ def preview() -> Response:
 def decisions() -> Response:
     """Decisions of this client, newest first, a page at a time."""
     query = _query(DecisionsQuerySchema)
-    # Nothing was decided on the last day there is, so it needs no day after it.
-    until = (
-        min(query["to"], date.max - timedelta(days=1)) + timedelta(days=1) if query["to"] else None
-    )
     found, before = underwriting().page(
         client=client(),
         limit=int(query["limit"] or DEFAULT_ROWS),
@@ -116,7 +112,7 @@ def decisions() -> Response:
         product=query["product"],
         outcome=query["outcome"],
         since=query["from"] and query["from"].isoformat(),
-        until=until and until.isoformat(),
+        until=query["to"] and f"{query['to']}T24",  # as text, after every instant of that day
     )
     return answer(
         {

@@ -39,9 +39,10 @@ START = """SwaggerUIBundle({url: "openapi.json", dom_id: "#page", deepLinking: t
 def openapi() -> Response:
     """The contract, OpenAPI 3.1, its examples worked out by this very service."""
     extensions = current_app.extensions
-    if "openapi" not in extensions:
-        extensions["openapi"] = openapi_document(underwriting())
-    return answer(extensions["openapi"])
+    today = underwriting().today()  # the examples are dated
+    if extensions.get("openapi", (None,))[0] != today:
+        extensions["openapi"] = (today, openapi_document(underwriting()))
+    return answer(extensions["openapi"][1])
 
 
 @blueprint.get("/docs", strict_slashes=True)  # its links are relative

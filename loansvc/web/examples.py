@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
+from loansvc.application import PRODUCTS
 from loansvc.identifiers import id_check_character
 
 # What a product asks for in place of the credit loan's figures.
@@ -23,14 +24,14 @@ LOANS: dict[str, dict[str, Any]] = {
 def example_application(product: str, *, today: date, number: int) -> dict[str, Any]:
     """An application document for that product, its dates set back from `today`.
 
-    `number` makes the application and the invented person: another number, another person.
+    `number` makes the application and the invented person: another number or product, another one.
     """
     return {
-        "application_id": f"EXAMPLE-{today:%Y%m%d}-{number:06d}",
+        "application_id": f"EXAMPLE-{today:%Y%m%d}-{product}-{number:06d}",
         "product": product,
         "applied_on": today.isoformat(),
         "applicant": {
-            "id_number": invented_id_number(number),
+            "id_number": invented_id_number(number, product),
             "village_code": "340521102200",
             "household_grade": "AA",
             "education": "technical_college",
@@ -80,12 +81,12 @@ def _credential(kind: str, number: str, today: date, *, days: int) -> dict[str, 
     return {"kind": kind, "issuer": "hrss", "number": number, "issued_on": issued_on}
 
 
-def invented_id_number(number: int) -> str:
-    """An ID number of nobody in particular, its check character right.
+def invented_id_number(number: int, product: str = PRODUCTS[0]) -> str:
+    """An ID number of nobody: its area code was never assigned; the check character is right.
 
     >>> invented_id_number(0)[:6], len(invented_id_number(123456))
-    ('340521', 18)
+    ('999999', 18)
     """
-    born = date(1975, 1, 1) + timedelta(days=number // 1000 % 9000)
-    digits = f"340521{born:%Y%m%d}{number % 1000:03d}"
+    days = number // 1000 * len(PRODUCTS) + PRODUCTS.index(product)
+    digits = f"999999{date(1975, 1, 1) + timedelta(days=days):%Y%m%d}{number % 1000:03d}"
     return digits + id_check_character(digits)

@@ -10,10 +10,11 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 
 from loansvc import __version__
 from loansvc.application import PRODUCTS
+from loansvc.decision import Exposure, decide
 from loansvc.editions import COUNTY, KINDS, ROLES
 from loansvc.errors import ApplicationIdReused, FieldError, InvalidApplication, LoanError
 from loansvc.policy import OUTCOMES
-from loansvc.underwriting import Underwriting
+from loansvc.underwriting import Underwriting, body_of
 from loansvc.web import answers
 from loansvc.web.examples import example_application
 from loansvc.web.fields import Day, Pattern, Text, Whole, Word, Words, YesNo
@@ -40,11 +41,12 @@ ERRORS = {
 }
 READ_ERRORS = (400, 401, 403, 500, 503)
 WRITE_ERRORS = (400, 401, 403, 413, 415, 422, 500, 503)
+EXAMPLE_ID = "dec_019aaf2c-0000-7000-8000-000000000000"
 EXAMPLE_HASH = "sha256:" + "0" * 64
 
 
 def openapi_document(underwriting: Underwriting) -> dict[str, Any]:
-    """The whole contract. Examples are previews made now, so that they cannot go stale."""
+    """The whole contract. Examples are worked out now, so that they are true."""
     plugin = MarshmallowPlugin()
     spec = APISpec(
         title="loansvc", version=__version__, openapi_version="3.1.0", plugins=[plugin],
@@ -109,8 +111,9 @@ def _preview_body(document: dict[str, Any]) -> None:
 
 
 def _examples(underwriting: Underwriting) -> dict[str, Any]:
-    """Applications and what this service answers to them."""
-    today = underwriting.today()
+    """Applications and what would be decided on them, by the editions alone: no ledger is read."""
+    at = underwriting.clock()
+    today = at.date()
     good = example_application("credit_loan", today=today, number=1)
     person_decides = copy.deepcopy(good)
     person_decides["consent"]["scopes"].remove("automated_decision")
@@ -120,8 +123,9 @@ def _examples(underwriting: Underwriting) -> dict[str, Any]:
     found: dict[str, Any] = {"applications": {}, "answers": {}}
     for name, document in (("approve", good), ("refer", person_decides), ("decline", barred)):
         application = load_application(document, today=today, village_codes=codes)
-        body = underwriting.preview(application)
-        body = {"decision_id": "dec_019aaf2c-0000-7000-8000-000000000000", **body}
+        editions = underwriting.registry.in_force(application.product, today)
+        decision = decide(application, editions, Exposure())
+        body = body_of(application, decision, decision_id=EXAMPLE_ID, decided_at=at)
         body["ledger"] = {"sequence": 1042, "hash": EXAMPLE_HASH}
         found["applications"][name] = {"value": document}
         found["answers"][name] = {"value": body}

@@ -34,7 +34,7 @@ def operations(api: Api) -> list[tuple[str, str, str | None, dict[str, Any]]]:
 def address(api: Api, path: str) -> str:
     """The path with values for which there is something."""
     digest = api.root.registry.editions[0].digest
-    return path.format(application_id="EXAMPLE-20261123-000001", code=WANGTAN, digest=digest)
+    return path.format(application_id=a_document(1)["application_id"], code=WANGTAN, digest=digest)
 
 
 def call(api: Api, method: str, path: str, key: str) -> int:
@@ -134,8 +134,8 @@ def test_a_key_is_refused_from_the_moment_it_expires(api: Api) -> None:
 def test_a_foreign_decision_is_as_if_it_were_not_there(api: Api, path: str) -> None:
     api.post(a_document(1), key=api.new_key("other"))
     headers = {"X-Request-Id": "same"}
-    foreign = api.get(path.format("EXAMPLE-20261123-000001"), headers=headers)
-    absent = api.get(path.format("EXAMPLE-20261123-000002"), headers=headers)
+    foreign = api.get(path.format("EXAMPLE-20261123-credit_loan-000001"), headers=headers)
+    absent = api.get(path.format("EXAMPLE-20261123-credit_loan-000002"), headers=headers)
     is_problem(foreign, 404, "not_found")
     assert foreign.data == absent.data
     assert list(foreign.headers) == list(absent.headers)

@@ -24,7 +24,7 @@ def test_a_new_application_is_decided_and_recorded(api: Api) -> None:
     response = api.post(a_document(1))
     body = response.get_json()
     assert response.status_code == 201
-    assert response.headers["Location"] == "/v1/decisions/EXAMPLE-20261123-000001"
+    assert response.headers["Location"] == "/v1/decisions/EXAMPLE-20261123-credit_loan-000001"
     assert "Idempotent-Replayed" not in response.headers
     assert (body["outcome"], body["score"], body["grade"]) == ("approve", 626, "R2")
     assert body["ledger"]["sequence"] == 1
@@ -46,7 +46,7 @@ def test_the_same_application_again_gives_the_same_bytes(api: Api) -> None:
 
 def test_reading_gives_the_same_bytes_as_deciding(api: Api) -> None:
     first = api.post(a_document(1))
-    assert api.get("/v1/decisions/EXAMPLE-20261123-000001").data == first.data
+    assert api.get("/v1/decisions/EXAMPLE-20261123-credit_loan-000001").data == first.data
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,10 @@ def test_reading_gives_the_same_bytes_as_deciding(api: Api) -> None:
     ],
 )
 def test_the_same_id_with_other_content_is_refused(api: Api, changes: dict[str, Any]) -> None:
-    api.post(a_document(1))
-    is_problem(api.post(a_document(1, **changes)), 409, "application_id_reused")
+    first = a_document(1)
+    api.post(first)
+    again = a_document(1, **changes) | {"application_id": first["application_id"]}
+    is_problem(api.post(again), 409, "application_id_reused")
     assert api.root.ledger.verify() == (1, [])
 
 
@@ -180,7 +182,7 @@ def test_earlier_approvals_of_the_person_count_whatever_the_client(api: Api) -> 
 
 def test_explanation_adds_up_to_the_score(api: Api) -> None:
     decided = api.post(a_document(1)).get_json()
-    explained = api.get("/v1/decisions/EXAMPLE-20261123-000001/explanation").get_json()
+    explained = api.get("/v1/decisions/EXAMPLE-20261123-credit_loan-000001/explanation").get_json()
     score = explained["score"]
     parts = sum(line["points"] for line in score["characteristics"])
     assert score["base_points"] + parts + score["village"]["points"] == decided["score"]
@@ -190,7 +192,7 @@ def test_explanation_adds_up_to_the_score(api: Api) -> None:
 
 def test_replay_is_identical(api: Api) -> None:
     api.post(a_document(1))
-    replayed = api.get("/v1/decisions/EXAMPLE-20261123-000001/replay").get_json()
+    replayed = api.get("/v1/decisions/EXAMPLE-20261123-credit_loan-000001/replay").get_json()
     assert (replayed["identical"], replayed["differences"]) == (True, [])
 
 
@@ -206,7 +208,7 @@ def test_a_preview_is_the_decision_without_its_place(api: Api) -> None:
 def test_a_preview_is_recorded_nowhere(api: Api) -> None:
     api.post(a_document(1), to="/v1/previews")
     assert api.root.ledger.verify() == (0, [])
-    assert api.get("/v1/decisions/EXAMPLE-20261123-000001").status_code == 404
+    assert api.get("/v1/decisions/EXAMPLE-20261123-credit_loan-000001").status_code == 404
 
 
 @pytest.mark.parametrize("editions", [None, {}, {"on": None, "role": None}])

@@ -153,7 +153,7 @@ def test_a_damaged_record_is_a_problem(api: Api) -> None:
     api.post(a_document(1))
     with api.root.ledger.transaction() as connection:
         connection.exec_driver_sql("UPDATE payload SET sealed = zeroblob(100)")
-    response = api.get("/v1/decisions/EXAMPLE-20261123-000001")
+    response = api.get("/v1/decisions/EXAMPLE-20261123-credit_loan-000001")
     is_problem(response, 500, LedgerDamaged.code)
 
 

@@ -149,7 +149,7 @@ def test_an_application_of_every_product_fits_the_schema(
 
 def test_every_answer_to_a_reader_fits_its_schema(document: dict[str, Any], filled: Api) -> None:
     values = {"code": [WANGTAN, "340521103200", "340521999999"], "application_id": [], "digest": []}
-    values["application_id"] = [f"EXAMPLE-20261123-00000{n}" for n in range(1, 6)]
+    values["application_id"] = [f"EXAMPLE-20261123-credit_loan-00000{n}" for n in range(1, 6)]
     values["digest"] = [e.digest for e in filled.root.registry.editions] + ["sha256:0"]
     seen = set()
     for path, methods in document["paths"].items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from datetime import date
 from itertools import product as combinations_of
@@ -14,6 +15,7 @@ from loansvc.application import CREDENTIAL_KINDS, GRADES, PRODUCTS, TALENT_TIERS
 from loansvc.editions import Head
 from loansvc.policy import SCORE_GRADES, VILLAGE_RATINGS, Judgement, Policy, judge
 from loansvc.registry import read_document
+from tests.contract.test_domain_references import sections
 
 FOLDER = Path(__file__).parents[2] / "models" / "policies"
 FILES = {product: FOLDER / product / "2026-07-01.toml" for product in PRODUCTS}
@@ -28,6 +30,12 @@ S4321 = {"bank": 20, "local_guarantor": 40, "provincial_reguarantor": 30, "gover
 NATIONAL = {"bank": 20, "local_guarantor": 40, "provincial_reguarantor": 20, "national_fund": 20}
 STARTUP = {"bank": 20, "local_guarantor": 80}
 ALONE = {"bank": 100}
+
+# Words by which a reference says that its source speaks of another place than Dangtu and Anhui.
+ELSEWHERE = re.compile(
+    r"not named|(?:another|one) county|county notice|[Pp]rovince talent|Hubei|Jiangsu|"
+    r"Lianyungang|Mengcheng|Qiandongnan|Qilu|Shandong|Shenzhen|Tongling|Wuhu|Yiyang|Zhuzhou"
+)
 
 
 def judged(product: str, **facts: Any) -> Judgement:
@@ -72,6 +80,26 @@ def test_every_proposal_is_to_be_verified(product: str) -> None:
         if ("proposal" in clause.reference or clause.source_grade in "ME") and not clause.verify
     ]
     assert not unmarked
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_a_decline_by_the_rules_of_another_place_is_to_be_verified(product: str) -> None:
+    """What holds elsewhere declines nobody here before the county has confirmed it."""
+    declines = [rule for rule in POLICIES[product].rules if rule.otherwise == "decline"]
+    borrowed = [rule for rule in declines if ELSEWHERE.search(rule.clause.reference)]
+    assert "K06" in {rule.id for rule in borrowed}
+    assert [rule.id for rule in borrowed if not rule.clause.verify] == []
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_every_clause_not_to_be_verified_cites_a_section_with_sources(product: str) -> None:
+    """Sections 9 and 10 hold proposals: alone they carry no clause."""
+    unsourced = [
+        place
+        for place, clause in POLICIES[product].clauses
+        if not clause.verify and sections(clause.reference) <= {"9", "10"}
+    ]
+    assert not unsourced
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
@@ -155,7 +183,7 @@ def _cases_for_tiers(product: str) -> list[dict[str, Any]]:
 
 
 def test_contract_example_of_the_decision() -> None:
-    """DESIGN 4: 627 points, family farm, AA in an AA village, 120,000 yuan for 24 months."""
+    """The examples start from a family farm: 627 points, AA in an AA village, 120,000 yuan."""
     judgement = judged("credit_loan")
     assert judgement.outcome == "approve"
     assert (judgement.grade, judgement.limit.limit_yuan, judgement.price.rate_bp) == (

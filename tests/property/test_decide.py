@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from loansvc.application import GRADES, Application, from_record, to_record
-from loansvc.decision import Decision, Editions, Exposure, decide
+from loansvc.decision import Decision, Editions, Exposure, decide, weigh
 from loansvc.explanation import explain
 from loansvc.identifiers import id_check_character
 from loansvc.policy import OUTCOMES, TIERS
@@ -57,9 +57,9 @@ def test_every_application_gets_a_whole_decision(
         score = explain(application, given_editions, exposure, decision)["score"]
         assert all(line["points"] >= line["best_points"] for line in score["characteristics"])
         assert decision.village.points >= 0
-    assert (
-        (decision.offer is None) == (decision.guarantee is None) == (decision.outcome == "decline")
-    )
+    assert (decision.offer is None) == (decision.guarantee is None)
+    assert decision.offer is None or decision.outcome != "decline"
+    assert decision.offer is None or decision.offer.limit_yuan > 0
     json.dumps(decision.to_document(), allow_nan=False)
 
 
@@ -192,3 +192,20 @@ def test_village_points_move_the_score_and_nothing_else_of_the_person(
     with_b = decide(application, with_village(given_editions, points=b), exposure)
     assert with_a.score - with_b.score == a - b
     assert application.applicant.village_code == WANGTAN
+
+
+@thorough
+@given(applications, editions(), exposures)
+def test_a_decline_names_something_that_by_itself_asks_for_it(
+    application: Application, given_editions: Editions, exposure: Exposure
+) -> None:
+    """A person who puts right all that is listed must not be declined for what was not."""
+    case = weigh(application, given_editions, exposure)
+    decision = decide(application, given_editions, exposure)
+    if decision.outcome != "decline":
+        return
+    declining = {f.rule.id for f in case.judgement.findings if f.outcome == "decline"}
+    kinds = {reason.kind for reason in decision.reasons}
+    by_score = case.judgement.score_outcome == "decline" and kinds & {"scorecard", "village"}
+    nothing_lost = not any(b.reason for b in case.bins) and case.standing.points >= 0
+    assert declining & {r.code for r in decision.reasons} or by_score or nothing_lost

@@ -15,6 +15,7 @@ from loansvc.application import (
     talent_tier,
     to_record,
 )
+from loansvc.identifiers import id_check_character
 from tests.small import TODAY, a_document, an_application
 
 
@@ -42,7 +43,7 @@ def test_every_characteristic_of_the_contract_example_is_derived() -> None:
         "revenue_12m_yuan": 310_000, "online_revenue_percent": 29,
         "social_insurance_months_24m": 20, "max_days_past_due_24m": 0, "active_loans": 1,
         "unsecured_outstanding_yuan": 10_000, "enquiries_6m": 2, "months_since_first_credit": 61,
-        "card_utilisation_percent": 35, "guarantees_given_yuan": 0, "loan_to_revenue_percent": 39,
+        "card_utilisation_percent": 35, "guarantees_given_yuan": 0, "loan_to_revenue_percent": 38,
         "term_months": 24,
     }  # fmt: skip
 
@@ -131,9 +132,9 @@ def test_park_months_count_full_months_of_the_longest_stay() -> None:
 
 @pytest.mark.parametrize(
     ("debt", "income", "percent"),
-    [(0, 0, 0), (1, 0, 500), (55, 100, 55), (545, 1000, 55), (544, 1000, 54), (10**9, 1, 500)],
+    [(0, 0, 0), (1, 0, 500), (55, 100, 55), (559, 1000, 55), (549, 1000, 54), (10**9, 1, 500)],
 )
-def test_ratios_are_whole_percent_half_up_with_a_ceiling(
+def test_ratios_are_whole_percent_rounded_down_with_a_ceiling(
     debt: int, income: int, percent: int
 ) -> None:
     application = an_application(
@@ -163,6 +164,29 @@ def test_nothing_derived_from_the_id_number_may_enter_a_scorecard() -> None:
         "age_years": "policy", "age_at_maturity_years": "policy", "sex": "none",
     }  # fmt: skip
     assert "sex" not in characteristics(an_application())
+
+
+@pytest.mark.parametrize(
+    ("term_months", "years"),
+    [
+        pytest.param(1, 64, id="turned 64 by then"),
+        pytest.param(24, 65, id="due the day before turning 66"),
+        pytest.param(25, 66, id="a month later"),
+    ],
+)
+def test_age_at_maturity_is_the_age_on_the_day_it_falls_due(term_months: int, years: int) -> None:
+    """Born 1962-11-24, applied 2026-11-23: 63, and 64 tomorrow."""
+    digits = "34052119621124001"
+    application = an_application(
+        applicant__id_number=digits + id_check_character(digits), loan__term_months=term_months
+    )
+    assert characteristics(application)["age_years"] == 63
+    assert characteristics(application)["age_at_maturity_years"] == years
+
+
+def test_the_same_certificate_sent_twice_counts_once() -> None:
+    twice = [credential("training_certificate")] * 2
+    assert characteristics(an_application(credentials=twice))["training_certificates"] == 1
 
 
 def test_age_counts_birthdays() -> None:

@@ -190,3 +190,33 @@ def test_the_document_has_every_field_of_the_contract(editions: Editions, tmp_pa
     }  # fmt: skip
     assert document["guarantee"]["coverage_percent"] == 80
     assert document["village"]["credibility"] == 0.10
+
+
+def test_nothing_is_offered_that_the_rules_would_not_allow(editions: Editions) -> None:
+    """Not even where a person decides because automation was not consented to."""
+    scopes = a_document()["consent"]["scopes"]
+    scopes.remove("automated_decision")
+    decision = decided(editions, consent__scopes=scopes, loan__purpose="securities")
+    assert (decision.outcome, decision.offer, decision.guarantee) == ("refer", None, None)
+
+
+def test_a_referral_without_any_limit_offers_nothing(editions: Editions) -> None:
+    decision = decided(editions, Exposure(policy_loans=1, outstanding_yuan=300_000))
+    assert (decision.outcome, decision.offer) == ("refer", None)
+    assert codes(decision)[0] == "L01"
+
+
+def test_a_score_that_declines_is_told_before_rules_that_only_refer(editions: Editions) -> None:
+    """580 - 40 + 0 + 6 = 546 with no report; 540 is the floor, so twelve points less decline."""
+    decision = decided(
+        editions, credit_report=..., business__started_on="2026-03-01",
+        applicant__village_code=QIFANG,
+    )  # fmt: skip
+    assert (decision.score, decision.outcome) == (532, "decline")
+    assert codes(decision)[:2] == ["S07", "S18"]
+
+
+def test_what_is_known_of_earlier_loans_is_said(editions: Editions) -> None:
+    assert "EXPOSURE_PARTIAL" in [w.code for w in decided(editions).warnings]
+    known = decided(editions, Exposure(policy_loan_overdue=False))
+    assert "EXPOSURE_PARTIAL" not in [w.code for w in known.warnings]

@@ -267,3 +267,24 @@ def test_a_writer_that_waits_too_long_is_told_to_try_again(tmp_path: Path) -> No
             append(ledger, 1)
         other.execute("ROLLBACK")
     assert append(ledger, 1).sequence == 1
+
+
+def test_a_destroyed_key_of_a_person_is_found(ledger: Ledger, tmp_path: Path) -> None:
+    """The chain is whole, and still nobody could read what it vouches for."""
+    append(ledger, 1)
+    append(ledger, 2)
+    tampered(tmp_path, "UPDATE subject_key SET wrapped = x'00'")
+    _, [problem] = ledger.verify()
+    assert (problem.sequence, "key of its payload" in problem.what) == (1, True)
+
+
+def test_another_database_than_sqlite_is_refused_for_now(tmp_path: Path) -> None:
+    with pytest.raises(SetupRefused) as refused:
+        Ledger.open("mysql://u:secret@h/db", home=tmp_path, create=True)
+    assert "secret" not in str(refused.value)
+
+
+def test_keys_half_written_by_a_killed_start_are_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / ".vault.json.0123456789abcdef.part").write_text("{")
+    open_ledger(tmp_path)
+    assert (tmp_path / "vault.json").stat().st_mode & 0o777 == 0o600

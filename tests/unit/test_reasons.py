@@ -49,3 +49,17 @@ def test_a_free_characteristic_tells_the_side_on_which_its_best_bin_lies() -> No
     )
     assert humped.bins[0].en == "Online share of revenue below 10 %"
     assert humped.bins[2].en == "Online share of revenue of 60 % or more"
+
+
+def test_points_are_lost_against_the_best_bin_that_is_ordinary() -> None:
+    """A bin that one case in a hundred reached is no measure for the others."""
+    bins = [Bin(0, None, 1, n=80), Bin(5, 1, 3, n=19), Bin(40, 3, None, n=1)]
+    awarded = scored("contest_award_level", [*bins, Bin(0, state="missing")])
+    assert awarded.best == 5
+    assert [b.reason and b.reason.points for b in awarded.bins] == [-5, None, None, -5]
+
+
+def test_nothing_is_said_in_words_of_its_own() -> None:
+    """Not "fewer than 1 employees"."""
+    employees = scored("employees", [Bin(0, None, 1), Bin(5, 1, None), Bin(0, state="missing")])
+    assert (employees.bins[0].zh, employees.bins[0].en) == ("没有从业人员", "No employees")

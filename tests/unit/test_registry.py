@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -194,3 +195,39 @@ def test_only_a_scorecard_can_challenge(models: Path, tmp_path: Path) -> None:
     policy = next((models / "policies").rglob("*.toml"))
     with pytest.raises(EditionRefused, match="only a scorecard"):
         publish(models, policy, role="challenger", approver="test")
+
+
+def test_every_line_of_the_lock_is_held_against_the_file(models: Path) -> None:
+    """A second line for a file that was read already is no exception."""
+    lock = json.loads((models / LOCK).read_text())
+    entry = next(e for e in lock["editions"] if e["path"] == CARD_PATH)
+    later = {**entry, "valid_from": "2026-09-01", "digest": "sha256:" + "f" * 64}
+    lock["editions"].append(later)
+    (models / LOCK).write_text(to_text(lock))
+    with pytest.raises(EditionRefused, match="has changed since it was published"):
+        Registry.open(models)
+
+
+def test_two_editions_of_one_place_and_day_are_refused(models: Path) -> None:
+    lock = json.loads((models / LOCK).read_text())
+    lock["editions"].append(lock["editions"][0])
+    (models / LOCK).write_text(to_text(lock))
+    with pytest.raises(EditionRefused, match="start together"):
+        Registry.open(models)
+
+
+def test_publishers_take_turns(models: Path, tmp_path: Path) -> None:
+    """Eight at once: every line is there, and the folder is good."""
+    drafts = []
+    for day in range(1, 9):
+        draft = tmp_path / f"{day}.json"
+        draft.write_text(a_card(valid_from=f"2026-09-0{day}"))
+        drafts.append(draft)
+    before = len(Registry.open(models).editions)
+
+    def one(draft: Path) -> None:
+        publish(models, draft, role="champion", approver="test")
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(one, drafts))
+    assert len(Registry.open(models).editions) == before + 8

@@ -50,3 +50,13 @@ def test_a_secret_is_never_listed() -> None:
     listed = list(Settings.from_environment({"LOANSVC_VAULT_KEYS": "topsecret"}).listed())
     assert ("LOANSVC_VAULT_KEYS", "(set)") in [(name, value) for name, value, _ in listed]
     assert "topsecret" not in str(listed)
+
+
+def test_links_that_an_orchestrator_sets_are_nobodys_settings() -> None:
+    environ = {"LOANSVC_SERVICE_HOST": "10.0.0.1", "LOANSVC_PORT": "tcp://10.0.0.1:80"}
+    assert Settings.from_environment(environ) == Settings()
+
+
+def test_a_database_password_is_never_listed() -> None:
+    settings = Settings.from_environment({"LOANSVC_DATABASE_URL": "sqlite://u:s3cr3t@/x"})
+    assert "s3cr3t" not in str(list(settings.listed()))

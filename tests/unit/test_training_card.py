@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loansvc.application import BARRED_PURPOSES, CATALOGUE, MODEL_CHARACTERISTICS
+from loansvc.application import BARRED_PURPOSES, CATALOGUE, MODEL_CHARACTERISTICS, PRODUCTS
 from loansvc.registry import read_document
 from loansvc.scorecard import Scorecard
+from loansvc.training.__main__ import shipped_card
 from loansvc.training.card import UNSEEN_WORD, card_of
 from loansvc.training.cells import encode
 from loansvc.training.compact import Calibration
@@ -111,6 +112,18 @@ def test_same_seed_gives_the_same_bytes() -> None:
     assert one.markdown == two.markdown
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_shipped_card_can_be_made_again(product: str) -> None:
+    """But for the times of the run, and the Python it ran on."""
+    path = Path(__file__).parents[2] / "models" / "scorecards" / product / "2026-07-01.json"
+    shipped, again = json.loads(path.read_text("utf-8")), shipped_card(product).document
+    for document in (shipped, again):
+        for key in ("started_at", "ended_at", "python"):
+            del document["training"]["run"][key]
+    assert again == shipped
+
+
 def test_another_seed_gives_another_card(trained: TrainedCard) -> None:
     """The bytes hang on the data, not on chance."""
     assert trained_card(3_000, seed=8).text() != trained_card(3_000).text()
@@ -148,6 +161,31 @@ def test_every_loan_stands_in_one_bin_of_each_characteristic(trained: TrainedCar
         assert sum(b["n_bad"] for b in characteristic["bins"]) == data["n_bad"]
 
 
+def test_each_word_has_a_bin_of_its_own(trained: TrainedCard) -> None:
+    """The best first, so that a reason names only what the applicant is."""
+    for name, characteristic in trained.document["characteristics"].items():
+        bins = [b for b in characteristic["bins"] if "words" in b]
+        assert all(len(b["words"]) == 1 for b in bins)
+        assert sorted(b["words"][0] for b in bins) == sorted(CATALOGUE[name].words)
+        points = [b["points"] for b in bins]
+        assert points == sorted(points, reverse=True)
+
+
+def test_words_with_equal_points_stand_in_catalogue_order(trained: TrainedCard) -> None:
+    """The barred purposes have equal points."""
+    bins = trained.document["characteristics"]["purpose"]["bins"]
+    words = [b["words"][0] for b in bins if "words" in b]
+    barred = [w for w in CATALOGUE["purpose"].words if w in BARRED_PURPOSES]
+    assert [w for w in words if w in BARRED_PURPOSES] == barred
+
+
+def test_no_loan_stands_behind_a_barred_purpose(trained: TrainedCard) -> None:
+    """Their bins say so."""
+    bins = trained.document["characteristics"]["purpose"]["bins"]
+    barred = [b for b in bins if set(b.get("words", ())) & set(BARRED_PURPOSES)]
+    assert [(b["n"], b["n_bad"]) for b in barred] == [(0, 0)] * len(BARRED_PURPOSES)
+
+
 def test_barred_purposes_are_neutral(card: Scorecard) -> None:
     """They were never trained on; the policy refuses them, not the card."""
     purpose = next(c for c in card.characteristics if c.name == "purpose")
@@ -181,6 +219,27 @@ def test_card_and_model_card_say_synthetic(trained: TrainedCard) -> None:
     assert "synthetic" in trained.document["statement"]
     headings = re.findall(r"^#+ .*(?:SYNTHETIC|synthetic).*$", trained.markdown, re.MULTILINE)
     assert len(headings) == 4  # title, data, figures, points
+
+
+@pytest.mark.parametrize(
+    ("valid_from", "says_so"),
+    [
+        pytest.param(date(2026, 6, 29), True, id="made the day after its first day"),
+        pytest.param(date(2026, 6, 30), False, id="made on its first day"),
+    ],
+)
+def test_model_card_says_when_it_is_dated_back(valid_from: date, says_so: bool) -> None:
+    """Nothing can have been decided under it before it was made."""
+    markdown = trained_card(3_000, valid_from=valid_from).markdown
+    assert ("Dated back for the examples" in markdown) == says_so
+
+
+def test_model_card_states_both_distances_from_the_oracle(trained: TrainedCard) -> None:
+    """As the manifest has them."""
+    held, door = (trained.document["training"][part] for part in ("held_out", "through_the_door"))
+    aside = held["oracle_auc"] - held["auc"]
+    stated = f"laid aside {aside:.4f}, through the door {door['distance']:.4f}"
+    assert stated in trained.markdown
 
 
 def test_model_card_names_what_is_neutral(trained: TrainedCard) -> None:

@@ -137,9 +137,30 @@ def test_evidence_fits_the_rating(register: Register) -> None:
 
 
 def test_unrated_village_has_no_points_and_no_evidence(register: Register) -> None:
-    """Unknown, not bad."""
+    """Unknown, not bad: nothing of it is believed."""
     unrated = [v for v in register.villages.values() if v.rating == "unrated"]
-    assert all(v.points == 0 and not v.evidence for v in unrated)
+    assert all(v.points == 0 and v.credibility_percent == 0 for v in unrated)
+    assert not any(v.evidence or v.record for v in unrated)
+
+
+def test_record_holds_the_loans_behind_the_points(register: Register) -> None:
+    """None of the hundred went bad."""
+    assert register.villages[WANGTAN].record == {"loans": 100, "loans_bad": 0}
+
+
+def test_credibility_follows_from_record_and_k(effects: VillageEffects, register: Register) -> None:
+    """Z = n / (n + K)."""
+    wangtan = register.villages[WANGTAN]
+    share = 100 / (100 + effects.prior_loans)
+    assert wangtan.credibility_percent == pytest.approx(100 * share, abs=0.5)
+
+
+def test_reference_states_the_estimate_and_what_became_of_it(
+    effects: VillageEffects, document: dict[str, Any]
+) -> None:
+    """Spread used, spread estimated, K."""
+    stated = f"tau {effects.tau:.2f} (estimated {effects.tau_estimated:.2f}, bounded to 0.2-0.3), "
+    assert stated + f"K {effects.prior_loans} loans" in document["reference"]
 
 
 def test_same_seed_gives_the_same_register(

@@ -13,6 +13,7 @@ from loansvc.errors import (
     NoEditionInForce,
     NotFound,
     NotReady,
+    NotReproducible,
 )
 from loansvc.registry import Registry
 from loansvc.underwriting import Underwriting, new_decision_id
@@ -35,7 +36,8 @@ def root(tmp_path: Path) -> Underwriting:
 def test_a_decision_is_recorded_and_found(root: Underwriting) -> None:
     recorded, is_new = root.decide(an_application(), client="bank")
     assert is_new
-    assert root.find("EXAMPLE-20261123-000001", client="bank").answer() == recorded.answer()
+    name = "EXAMPLE-20261123-credit_loan-000001"
+    assert root.find(name, client="bank").answer() == recorded.answer()
 
 
 def test_the_same_application_again_gives_the_recorded_answer(root: Underwriting) -> None:
@@ -68,7 +70,7 @@ def test_the_same_id_with_other_content_is_refused(root: Underwriting) -> None:
 def test_one_client_never_sees_another_clients_decision(root: Underwriting) -> None:
     root.decide(an_application(), client="bank")
     with pytest.raises(NotFound):
-        root.find("EXAMPLE-20261123-000001", client="other")
+        root.find("EXAMPLE-20261123-credit_loan-000001", client="other")
     _, is_new = root.decide(an_application(), client="other")
     assert is_new
 
@@ -134,7 +136,7 @@ def test_replay_is_identical_after_a_new_edition(tmp_path: Path) -> None:
     card = {**CARD, "product": "credit_loan", "base_points": 400, "valid_from": "2026-11-23"}
     publish_text(models, tmp_path / "c.json", to_text(card))
     later = Underwriting(Registry.open(models), root.ledger, clock=lambda: NOON)
-    recorded = later.find("EXAMPLE-20261123-000001", client="bank")
+    recorded = later.find("EXAMPLE-20261123-credit_loan-000001", client="bank")
     assert later.replay(recorded)["identical"]
     assert later.preview(an_application(number=2))["score"] == 446
 
@@ -196,3 +198,19 @@ def test_a_page_by_village_looks_at_a_bounded_number_of_rows(
         page, before = root.page(client="bank", limit=2, before=before, village=QIFANG)
         sizes.append(len(page))
     assert (sizes, before) == ([0, 1, 1], None)
+
+
+def test_a_program_that_derives_otherwise_does_not_explain(
+    root: Underwriting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines that add up to another score than the recorded one would be a false explanation."""
+    recorded, _ = root.decide(an_application(), client="bank")
+    recorded.decision["score"] -= 1
+    with pytest.raises(NotReproducible):
+        root.explain(recorded)
+
+
+def test_a_field_that_a_later_version_adds_is_no_difference(root: Underwriting) -> None:
+    recorded, _ = root.decide(an_application(), client="bank")
+    del recorded.decision["eligible"]
+    assert root.replay(recorded)["identical"]

@@ -86,6 +86,12 @@ def test_a_register_is_read_in_full() -> None:
     assert register.villages[SHIQIAO].evidence == {}
 
 
+def test_the_record_behind_the_points_may_be_stated() -> None:
+    register = read(changed(0, record={"loans": 60, "loans_bad": 2}))
+    assert register.villages[WANGTAN].record == {"loans": 60, "loans_bad": 2}
+    assert register.villages[QIFANG].record == {}
+
+
 @pytest.mark.parametrize(
     ("register", "says"),
     [
@@ -101,6 +107,10 @@ def test_a_register_is_read_in_full() -> None:
         pytest.param(changed(0, evidence={**REGISTER["villages"][0]["evidence"],
                      "households_a_plus": 481}), "must not be more than households_rated",
                      id="more A households than households"),
+        pytest.param(changed(0, record={"loans": 9, "loans_bad": 10}),
+                     "loans_bad: must be a whole number from 0 to 9",
+                     id="more bad loans than loans"),
+        pytest.param(changed(0, record={"loans": 9}), "loans_bad: is missing", id="half a record"),
         pytest.param(changed(0, conduct="veto"), "conduct: is not a key", id="conduct items"),
     ],
 )  # fmt: skip
