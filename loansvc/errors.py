@@ -63,7 +63,7 @@ class InvalidApplication(LoanError):
     status = 422
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
-        super().__init__("Some fields need correcting. Correct those in `errors`.", errors=errors)
+        super().__init__("Some fields need correcting.", errors=errors)
 
 
 class NoEditionInForce(LoanError):

@@ -43,7 +43,7 @@ def explain(
             "total": total,
         },
         "rules": [_rule_line(finding) for finding in case.judgement.findings],
-        "derivation": _derivation(case, policy, decision) if decision.offer else {},
+        "derivation": _derivation(case, policy, decision),
     }  # fmt: skip
 
 
@@ -91,8 +91,10 @@ def _rule_line(finding: Finding) -> Line:
 
 
 def _derivation(case: Case, policy: Policy, decision: Decision) -> dict[str, list[Line]]:
-    return {
-        "limit": _limit_lines(case, policy),
+    limit = {"limit": _limit_lines(case, policy)}
+    if decision.offer is None:
+        return limit
+    return limit | {
         "rate": _rate_lines(case, policy),
         "guarantee": _guarantee_lines(case, policy, decision),
     }

@@ -17,7 +17,7 @@ from loansvc.policy import Policy
 from loansvc.registry import Registry, publish, read_document
 from loansvc.settings import Settings
 from loansvc.underwriting import now
-from loansvc.web.presentation import edition_document
+from loansvc.web.presentation import edition_document, newest_first
 
 a_file = click.Path(path_type=Path, exists=True, dir_okay=False)
 a_day = click.DateTime(formats=["%Y-%m-%d"])
@@ -44,6 +44,8 @@ def publish_(
         print_json(edition_document(edition))
         return
     click.echo(f"{edition.path}   {edition.role} from {edition.valid_from}   {edition.digest}")
+    if edition.valid_from < now().date():
+        click.echo("It holds from a day gone by; recorded decisions stay as they are.", err=True)
 
 
 @click.command()
@@ -52,7 +54,7 @@ def publish_(
 def editions(*, on: datetime | None, json_: bool) -> None:
     """List what is published."""
     registry = Registry.open(Settings.from_environment().models_folder)
-    found = list(registry.editions)
+    found = newest_first(registry.editions)
     if on is not None:
         found = [e for e in found if e in _in_force(registry, on.date())]
     if json_:
@@ -88,6 +90,8 @@ def policy() -> None:
 def check(files: tuple[Path, ...]) -> None:
     """Check policy FILES (all published ones by default) and list what is still to be verified."""
     folder = Settings.from_environment().models_folder
+    if not files:  # the published ones must be those that the lock names
+        Registry.open(folder)
     paths = files or tuple(sorted((folder / "policies").rglob("*.toml")))
     refused = 0
     for path in paths:
@@ -130,7 +134,8 @@ def train(
         from loansvc.training import train as workshop
     except ImportError as error:
         raise SetupRefused(
-            f"Training needs more packages ({error.name}). Run: pip install 'loansvc[train]'"
+            f"Training needs more packages ({error.name}). Run: pip install 'loansvc[train]', "
+            "or make dev in a checkout"
         ) from None
     with click.progressbar(length=100, label="Training", file=sys.stderr) as bar:
 

@@ -240,8 +240,7 @@ class Ledger:
         `create`: make the folder, the keys and the tables where they are missing.
 
         Raises:
-            SetupRefused: keys or schema are not fit to start on.
-            LedgerUnavailable: the database does not answer.
+            SetupRefused: database, keys or schema are not fit to start on; says what is wrong.
         """
         if create:
             _make(home)
@@ -253,6 +252,23 @@ class Ledger:
                 f"There is no ledger at {database}. Make one with loansvc serve, or name the "
                 "folder it is in: LOANSVC_HOME"
             )
+        try:
+            return cls._opened(
+                engine, home=home, vault_keys=vault_keys, busy_timeout_ms=busy_timeout_ms,
+                create=create,
+            )  # fmt: skip
+        except LedgerUnavailable as error:
+            # Nobody's request is at stake here: say what is wrong with the file.
+            cause = getattr(error.__cause__, "orig", error.__cause__)
+            raise SetupRefused(
+                f"The ledger at {database} cannot be opened: {cause}. Check the rights of file and "
+                "folder and the disk; if it is no database, restore the last backup that verifies."
+            ) from error
+
+    @classmethod
+    def _opened(
+        cls, engine: Engine, *, home: Path, vault_keys: str, busy_timeout_ms: int, create: bool
+    ) -> Ledger:
         with _database_errors(), engine.connect() as connection:
             revision = MigrationContext.configure(connection).get_current_revision()
         if not create and revision != _head_revision():
@@ -316,24 +332,24 @@ class Ledger:
     def check_keys(self) -> None:
         """Refuse to work with keys other than those the ledger was written with."""
         ring = tables.keyring
-        with self.transaction() as connection:
-            known = {
-                (r.purpose, r.version): r.fingerprint for r in connection.execute(select(ring))
-            }
-            here = self._vault.fingerprints()
-            for key, fingerprint in known.items():
-                if here.get(key) != fingerprint:
-                    raise SetupRefused(
-                        f"The vault's {key[0]} key of version {key[1]} is not the one this ledger "
-                        "was written with. Restore vault.json from its own backup."
-                    )
-            for (purpose, version), fingerprint in here.items():
-                if (purpose, version) not in known:
-                    connection.execute(
-                        insert(ring).values(
-                            purpose=purpose, version=version, fingerprint=fingerprint
-                        )
-                    )
+        with self.snapshot() as connection:
+            rows = connection.execute(select(ring)).all()
+        known = {(row.purpose, row.version): row.fingerprint for row in rows}
+        here = self._vault.fingerprints()
+        for key, fingerprint in known.items():
+            if here.get(key) != fingerprint:
+                raise SetupRefused(
+                    f"The vault's {key[0]} key of version {key[1]} is not the one this ledger "
+                    "was written with. Restore vault.json from its own backup."
+                )
+        new = [
+            {"purpose": purpose, "version": version, "fingerprint": fingerprint}
+            for (purpose, version), fingerprint in here.items()
+            if (purpose, version) not in known
+        ]
+        if new:  # of processes that start together, the first one writes them
+            with self.transaction() as connection:
+                connection.execute(insert(ring).prefix_with("OR IGNORE"), new)
 
     def verify(self) -> tuple[int, list[Problem]]:
         """How many entries there are, and every row that is not what was written.

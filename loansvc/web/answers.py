@@ -155,6 +155,33 @@ EDITION = {
 }  # fmt: skip
 FIELD_ERROR = _object({"pointer": TEXT, "code": TEXT, "detail": TEXT})
 
+FACTORS = _object(dict.fromkeys(RATINGS, WHOLE))
+TEST = _object({"fact": TEXT, "zh": TEXT, "en": TEXT, "threshold": TEXT})
+PRODUCT = _object(
+    {
+        "product": _one_of(PRODUCTS), "zh": TEXT, "en": TEXT, "statement": TEXT,
+        "approve_at_least": WHOLE, "refer_at_least": WHOLE,
+        "grades": _list(_object({"grade": _one_of(SCORE_GRADES), "score_at_least": WHOLE})),
+        "rules": _list(_object(
+            {"id": TEXT, "stage": TEXT, "zh": TEXT, "en": TEXT, "requires": TEST,
+             "when": _list(TEST), "otherwise": TEXT, "if_unknown": TEXT, "reference": TEXT,
+             "verify": TRUTH})),
+        "limit": _object(
+            {"rows": _list(_object({"when": _list(TEST), "base_yuan": WHOLE})),
+             "factor_percent": _object(dict.fromkeys(SCORE_GRADES, FACTORS)),
+             "caps": _list(_object({"id": TEXT, "zh": TEXT, "en": TEXT})),
+             "round_down_to_yuan": WHOLE, "minimum_yuan": WHOLE}),
+        "price": _object(
+            {"most_spread_bp": WHOLE, "subsidy_percent_of_rate": WHOLE,
+             "rows": _list(_object({"when": _list(TEST), "spread_bp": WHOLE}))}),
+        "guarantee": _list(_object(
+            {"tier": _one_of(TIERS), "when": _list(TEST),
+             "shares_percent": _object(dict.fromkeys(SHARERS, WHOLE)),
+             "counter_guarantee": TEXT, "reference": TEXT})),
+        "editions": _object(dict.fromkeys(KINDS, EDITION_REFERENCE)),
+    }
+)  # fmt: skip
+
 SCHEMAS: dict[str, Schema] = {
     "Decision": _object(DECISION),
     "PreviewAnswer": _object(PREVIEW),
@@ -173,7 +200,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Village": VILLAGE,
     "VillageList": _page("Village"),
-    "Product": {"type": "object", "required": ["product", "zh", "en", "rules", "guarantee"]},
+    "Product": PRODUCT,
     "ProductList": _page("Product"),
     "Edition": _object(EDITION),
     "EditionList": _page("Edition"),

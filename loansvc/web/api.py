@@ -24,7 +24,7 @@ from loansvc.policy import OUTCOMES
 from loansvc.villages import Register, Village
 from loansvc.web.access import client, requires, underwriting
 from loansvc.web.fields import Day, Pattern, Word
-from loansvc.web.presentation import edition_document, product_document
+from loansvc.web.presentation import edition_document, newest_first, product_document
 from loansvc.web.problems import answer
 from loansvc.web.schemas import StrictSchema, flat_errors, load_application
 from loansvc.web.strict_json import loads
@@ -186,8 +186,7 @@ def editions() -> Response:
     ]
     if query["on"] is not None:
         wanted = [e for e in wanted if _holds(e, wanted, query["on"])]
-    wanted.sort(key=lambda e: (e.valid_from, e.kind, e.product), reverse=True)
-    return answer({"data": [edition_document(e) for e in wanted]})
+    return answer({"data": [edition_document(e) for e in newest_first(wanted)]})
 
 
 @blueprint.get("/v1/editions/<digest>")

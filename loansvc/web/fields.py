@@ -157,7 +157,7 @@ class Text(Strict):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str) or not 0 < len(value) <= self.longest:
-            detail = f"Must be a text of 1 to {self.longest} characters."
+            detail = f"Must be a quoted text of 1 to {self.longest} characters."
             raise ValidationError([flawed("wrong_form", detail)])
         if not value.isprintable():
             detail = "Must hold printable characters only."

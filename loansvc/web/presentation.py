@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from loansvc.decision import Editions
 from loansvc.editions import Edition
 from loansvc.policy import Policy, Test, fact_label
+
+
+def newest_first(editions: Iterable[Edition[Any]]) -> list[Edition[Any]]:
+    """Publications in the order in which they are listed."""
+    return sorted(editions, key=lambda e: (e.valid_from, e.kind, e.product), reverse=True)
 
 
 def edition_document(edition: Edition[Any]) -> dict[str, Any]:

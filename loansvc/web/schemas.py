@@ -208,13 +208,21 @@ def flat_errors(error: ValidationError, pointer: str) -> list[FieldError]:
     return list(_flat(error.messages, pointer))
 
 
+UNKNOWN = [MESSAGES["unknown"]]
+STRANGE_NAME = flawed(
+    "unknown_field", "Holds a field whose name is none of this version; remove that field."
+)
+
+
 def _flat(messages: Any, pointer: str) -> Iterator[FieldError]:
     """Marshmallow's nested messages as errors with JSON pointers, in order."""
     if isinstance(messages, Mapping):
         for key, inner in messages.items():
             # A key that is no name of ours may hold anything: then the object is pointed at.
-            step = f"/{key}" if isinstance(key, int) or _NAME.fullmatch(key) else ""
-            yield from _flat(inner, pointer + step)
+            if isinstance(key, int) or _NAME.fullmatch(key):
+                yield from _flat(inner, f"{pointer}/{key}")
+            else:
+                yield from _flat([STRANGE_NAME] if inner == UNKNOWN else inner, pointer)
         return
     for message in messages:
         code = message.code if isinstance(message, Flawed) else "invalid"

@@ -76,7 +76,7 @@ def test_every_rule_is_listed_with_what_it_read(editions: Editions) -> None:
     assert rules["R01"]["value"] == "working_capital"
 
 
-def test_a_decline_has_no_derivation_but_all_its_rules(editions: Editions) -> None:
+def test_a_decline_has_the_limit_and_all_its_rules(editions: Editions) -> None:
     explanation = explained(editions, loan__purpose="securities")
-    assert explanation["derivation"] == {}
+    assert list(explanation["derivation"]) == ["limit"]
     assert [r["id"] for r in explanation["rules"] if r["result"] == "not_met"] == ["R01"]

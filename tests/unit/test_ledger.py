@@ -288,3 +288,12 @@ def test_keys_half_written_by_a_killed_start_are_no_obstacle(tmp_path: Path) -> 
     (tmp_path / ".vault.json.0123456789abcdef.part").write_text("{")
     open_ledger(tmp_path)
     assert (tmp_path / "vault.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_is_no_database_is_named_with_the_remedy(tmp_path: Path) -> None:
+    open_ledger(tmp_path)
+    (tmp_path / "ledger.db").write_bytes(b"no database" * 1000)
+    for sibling in ("ledger.db-wal", "ledger.db-shm"):
+        (tmp_path / sibling).unlink(missing_ok=True)
+    with pytest.raises(SetupRefused, match="restore the last backup that verifies"):
+        open_ledger(tmp_path)
