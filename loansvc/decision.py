@@ -302,6 +302,8 @@ def _reasons(case: Case, *, outcome: str, automated: bool) -> tuple[Reason, ...]
     capped = [plain_reason(code) for code in dict.fromkeys(c for _, c in judgement.tier_caps)]
     if judgement.above_limit:
         capped.append(plain_reason("L01"))
+    if judgement.below_minimum:
+        capped.append(plain_reason("L02"))
     if judgement.without_tier:
         capped.append(plain_reason("G01"))
     by_score = judgement.score_outcome == judgement.outcome

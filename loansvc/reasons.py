@@ -1,7 +1,7 @@
 """Reasons: stable codes with the Chinese and English text a person reads.
 
 A01 speaks of the consent to automated decision, S01 to S26 of a characteristic of the scorecard,
-V01 of the village, L01 and G01 of limit and guarantee, F01 to F03 of the guarantee fund. Policy
+V01 of the village, L01, L02 and G01 of limit and guarantee, F01 to F03 of the guarantee fund. Policy
 rules bring their own id and text. Notices (the answer's `warnings`) say what the reader should
 know about the answer itself. A code never changes its meaning.
 """
@@ -177,6 +177,7 @@ PLAIN_REASONS: Mapping[str, tuple[str, str, str]] = {
     "A01": ("consent", "未同意自动化决策，由人工审核", "No consent to an automated decision: a person decides"),
     "V01": ("village", "本村借款人的实际履约略低于评分卡的预期", "Borrowers of this village repaid less well than the scorecard expected"),
     "L01": ("limit", "申请金额高于可贷额度", "The amount asked for is above the limit"),
+    "L02": ("limit", "申请金额低于最低贷款额", "The amount asked for is below the smallest loan"),
     "G01": ("guarantee", "没有可适用的担保层级", "No guarantee tier carries this case"),
     "F01": ("fund", "担保将超过基金放大倍数上限", "The guarantee would pass the fund's multiple"),
     "F02": ("fund", "单户担保超过基金单户上限", "The guarantee would pass the fund's single-client cap"),

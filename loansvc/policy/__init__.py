@@ -94,6 +94,7 @@ class Judgement:
     tier: TierRow
     tier_caps: tuple[tuple[str, str], ...]
     above_limit: bool
+    below_minimum: bool
     without_tier: bool
 
 
@@ -118,7 +119,8 @@ def judge(
     without_tier = limit.factor_percent > 0 and tier.tier == "GX"
     score_outcome = _score_outcome(policy, score)
     asked_for = [score_outcome, *(f.outcome for f in findings)]
-    if amount > limit.limit_yuan or tier.tier == "GX":
+    below_minimum = amount < policy.minimum_yuan
+    if amount > limit.limit_yuan or below_minimum or tier.tier == "GX":
         asked_for.append("refer")
     return Judgement(
         outcome=max(asked_for, key=OUTCOMES.index),
@@ -131,6 +133,7 @@ def judge(
         tier=tier,
         tier_caps=tier_caps,
         above_limit=above_limit,
+        below_minimum=below_minimum,
         without_tier=without_tier,
     )
 

@@ -116,6 +116,15 @@ def test_an_amount_above_the_limit_goes_to_a_person(editions: Editions) -> None:
     assert decision.offer.amount_yuan == 135_000
 
 
+@pytest.mark.parametrize(("amount", "outcome"), [(4_999, "refer"), (5_000, "approve")])
+def test_an_amount_below_the_smallest_loan_goes_to_a_person(
+    editions: Editions, amount: int, outcome: str
+) -> None:
+    decision = decided(editions, loan__amount_yuan=amount)
+    assert decision.outcome == outcome
+    assert ("L02" in codes(decision)) == (outcome == "refer")
+
+
 def test_earlier_loans_take_their_part_of_the_limit(editions: Editions) -> None:
     exposure = Exposure(policy_loans=1, outstanding_yuan=200_000)
     decision = decided(editions, exposure)
