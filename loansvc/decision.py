@@ -307,7 +307,8 @@ def _reasons(case: Case, *, outcome: str, automated: bool) -> tuple[Reason, ...]
     if judgement.without_tier:
         capped.append(plain_reason("G01"))
     by_score = judgement.score_outcome == judgement.outcome
-    points = _score_reasons(case) if by_score or judgement.score_outcome == "refer" else []
+    told = outcome == "approve" or judgement.score_outcome != "approve"
+    points = _score_reasons(case) if told else []
     if by_score and outcome != "approve" and decisive:
         decisive, points = decisive[:2], points[:2] + decisive[2:] + points[2:]
     reasons = [] if automated else [plain_reason("A01")]

@@ -6,12 +6,12 @@ import fcntl
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-def write_whole(path: Path, data: bytes, *, part_folder: Path, replace: bool = True) -> bool:
-    """Put a file in place so that a reader sees all of it or none; whether it was put there.
+def write_whole(path: Path, data: bytes, *, part_folder: Path, replace: bool = True) -> None:
+    """Put a file in place so that a reader sees all of it or none.
 
     Written first in `part_folder`, which is on the same file system. `replace` False is for
     secrets: mode 0600, and a file that is there already stays.
@@ -26,13 +26,11 @@ def write_whole(path: Path, data: bytes, *, part_folder: Path, replace: bool = T
         if replace:
             part.replace(path)
         else:
-            os.link(part, path)
-    except FileExistsError:
-        return False
+            with suppress(FileExistsError):
+                os.link(part, path)
     finally:
         part.unlink(missing_ok=True)
     _sync(path.parent)
-    return True
 
 
 def _sync(folder: Path) -> None:

@@ -246,8 +246,8 @@ class Underwriting:
         again = verb.decide(recorded.application, editions, recorded.exposure).to_document()
         # Fields that a later version added are not in the record, and no difference.
         names = again.keys() & recorded.decision.keys()
-        then, now_ = ({n: _codes_only(d[n]) for n in names} for d in (recorded.decision, again))
-        differences = list(_differences(then, now_, ""))
+        before, after = ({n: _codes_only(d[n]) for n in names} for d in (recorded.decision, again))
+        differences = list(_differences(before, after, ""))
         return {
             "decision_id": recorded.entry.decision_id,
             "application_id": recorded.entry.application_id,

@@ -101,6 +101,15 @@ def test_without_consent_to_automation_a_person_decides(editions: Editions, purp
     assert codes(decision)[0] == "A01"
 
 
+def test_points_lost_are_no_reason_where_only_consent_is_lacking(editions: Editions) -> None:
+    """The score would have been approved; what it cost did not send the case to a person."""
+    scopes = a_document()["consent"]["scopes"]
+    scopes.remove("automated_decision")
+    changes = {"business__started_on": "2024-11-23", "loan__amount_yuan": 50_000}
+    assert codes(decided(editions, **changes)) == ["S07"]
+    assert codes(decided(editions, **changes, consent__scopes=scopes)) == ["A01"]
+
+
 def test_a_scope_not_given_is_said_in_the_answer(editions: Editions) -> None:
     decision = decided(editions, consent__scopes=["credit_report", "automated_decision"])
     assert [w.code for w in decision.warnings if w.code.startswith("CONSENT")] == [
