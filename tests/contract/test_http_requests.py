@@ -144,7 +144,7 @@ def test_after_our_own_mistake_the_next_request_is_answered(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("loansvc.ledger.entry_hash", lambda _: 1 / 0)
+        patch.setattr("loansvc.ledger.entries.entry_hash", lambda _: 1 / 0)
         assert api.post(a_document(1)).status_code == 500
     assert api.post(a_document(1)).status_code == 201
 

@@ -105,7 +105,10 @@ def test_points_lost_are_no_reason_where_only_consent_is_lacking(editions: Editi
     """The score would have been approved; what it cost did not send the case to a person."""
     scopes = a_document()["consent"]["scopes"]
     scopes.remove("automated_decision")
-    changes = {"business__started_on": "2024-11-23", "loan__amount_yuan": 50_000}
+    changes: dict[str, Any] = {
+        "business__started_on": "2024-11-23",
+        "loan__amount_yuan": 50_000,
+    }
     assert codes(decided(editions, **changes)) == ["S07"]
     assert codes(decided(editions, **changes, consent__scopes=scopes)) == ["A01"]
 

@@ -1,0 +1,198 @@
+"""Entries: what is read and written within one transaction of the ledger.
+
+A payload is sealed with the key of its person and bound to its decision; an entry is chained to the
+one before, and the head is marked.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from loansvc.errors import LedgerDamaged
+from loansvc.ledger import tables
+from loansvc.ledger.chain import GENESIS, Entry, entry_hash, sha256
+from loansvc.ledger.vault import Vault, seal, unseal
+
+SCHEMA = 1  # of the payload: its first byte, and part of what its seal is bound to
+
+
+class Subject:
+    """A person as the ledger knows one: a random reference and the key of the payloads."""
+
+    def __init__(self, ref: str, data_key: bytes) -> None:
+        self.ref = ref
+        self._data_key = data_key
+
+    def seal(self, document: dict[str, Any], decision_id: str) -> bytes:
+        """The sealed bytes of a payload, bound to its decision."""
+        data = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        return bytes([SCHEMA]) + seal(self._data_key, data, _label(decision_id, SCHEMA))
+
+    def unseal(self, sealed: bytes, decision_id: str) -> dict[str, Any]:
+        """The payload."""
+        label = _label(decision_id, sealed[0] if sealed else SCHEMA)
+        document: dict[str, Any] = json.loads(unseal(self._data_key, sealed[1:], label))
+        return document
+
+
+def _label(decision_id: str, schema: int) -> str:
+    return f"payload|{decision_id}|{schema}"
+
+
+class Reading:
+    """Queries within one snapshot."""
+
+    def __init__(self, connection: Connection, vault: Vault) -> None:
+        self._connection = connection
+        self._vault = vault
+
+    def find(self, client: str, application_id: str) -> Entry | None:
+        """The decision on that application of that client."""
+        entry = tables.entry.c
+        query = select(tables.entry).where(
+            entry.client == client, entry.application_id == application_id, entry.kind == "decision"
+        )
+        row = self._connection.execute(query).first()
+        return entry_of(row) if row else None
+
+    def clients_of(self, application_id: str) -> list[str]:
+        """The clients that used this application_id, for the operator's shell; in order."""
+        entry = tables.entry.c
+        query = select(entry.client).where(
+            entry.application_id == application_id, entry.kind == "decision"
+        )
+        return list(self._connection.execute(query.order_by(entry.client)).scalars())
+
+    def page(
+        self,
+        client: str | None,
+        *,
+        before: int | None,
+        limit: int,
+        product: str | None = None,
+        outcome: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> list[Entry]:
+        """Decisions of a client, newest first; `since` and `until` compare with `decided_at`.
+
+        `client` None, for the operator's shell alone: of every client.
+        """
+        entry = tables.entry.c
+        query = select(tables.entry).where(entry.kind == "decision")
+        columns = ((entry.client, client), (entry.product, product), (entry.outcome, outcome))
+        for column, value in columns:
+            if value is not None:
+                query = query.where(column == value)
+        if before is not None:
+            query = query.where(entry.sequence < before)
+        if since is not None:
+            query = query.where(entry.decided_at >= since)
+        if until is not None:
+            query = query.where(entry.decided_at < until)
+        rows = self._connection.execute(query.order_by(entry.sequence.desc()).limit(limit))
+        return [entry_of(row) for row in rows]
+
+    def payload_of(self, entry: Entry) -> dict[str, Any]:
+        """What was recorded with an entry: application, exposure, decision."""
+        payload, key = tables.payload.c, tables.subject_key.c
+        sealed = self._connection.execute(
+            select(payload.sealed).where(payload.sequence == entry.sequence)
+        ).scalar()
+        row = self._connection.execute(
+            select(tables.subject_key).where(key.subject_ref == entry.subject_ref)
+        ).first()
+        if sealed is None or row is None:
+            raise LedgerDamaged(
+                f"The record of entry {entry.sequence} cannot be opened: its payload or key is "
+                "missing. Run: loansvc ledger verify"
+            )
+        return self._subject(row).unseal(sealed, entry.decision_id)
+
+    def find_subject(self, id_number: str) -> Subject | None:
+        """The person with this ID number, if the ledger knows one."""
+        subject, key = tables.subject.c, tables.subject_key.c
+        row = self._connection.execute(
+            select(tables.subject_key)
+            .join(tables.subject, subject.subject_ref == key.subject_ref)
+            .where(subject.pseudonym.in_(self._vault.pseudonyms(id_number)))
+        ).first()
+        return self._subject(row) if row else None
+
+    def approvals_since(self, subject: Subject, since: str) -> list[dict[str, Any]]:
+        """Payloads of the approvals of one person decided at or after `since`, any client."""
+        entry, payload = tables.entry.c, tables.payload.c
+        rows = self._connection.execute(
+            select(entry.decision_id, payload.sealed)
+            .join(tables.payload, payload.sequence == entry.sequence)
+            .where(
+                entry.subject_ref == subject.ref,
+                entry.outcome == "approve",
+                entry.decided_at >= since,
+            )
+            .order_by(entry.sequence)
+        )
+        return [subject.unseal(row.sealed, row.decision_id) for row in rows]
+
+    def _subject(self, row: Row[Any]) -> Subject:
+        return Subject(
+            row.subject_ref, self._vault.unwrap(row.subject_ref, row.key_version, row.wrapped)
+        )
+
+
+class Writing(Reading):
+    """The one write transaction: what is appended here is on disk when the block has ended."""
+
+    def subject_for(self, id_number: str) -> Subject:
+        """The person with this ID number, entered on first sight."""
+        known = self.find_subject(id_number)
+        if known is not None:
+            return known
+        pseudonym = self._vault.pseudonyms(id_number)[0]
+        ref = secrets.token_hex(16)
+        data_key, version, wrapped = self._vault.new_data_key(ref)
+        self._connection.execute(
+            insert(tables.subject).values(pseudonym=pseudonym, subject_ref=ref)
+        )
+        self._connection.execute(
+            insert(tables.subject_key).values(subject_ref=ref, key_version=version, wrapped=wrapped)
+        )
+        return Subject(ref, data_key)
+
+    def append(self, subject: Subject, payload: dict[str, Any], **fields: str) -> Entry:
+        """Chain a new entry of this person; `fields` are the columns that it does not work out."""
+        head = self._connection.execute(select(tables.chain_head).with_for_update()).first()
+        sealed = subject.seal(payload, fields["decision_id"])
+        content: dict[str, Any] = {
+            **fields,
+            "sequence": head.sequence + 1 if head else 1,
+            "subject_ref": subject.ref,
+            "payload_digest": sha256(sealed),
+            "previous_hash": head.hash if head else GENESIS,
+        }
+        entry = Entry(**content, hash=entry_hash(content))
+        self._connection.execute(insert(tables.entry).values(asdict(entry)))
+        self._connection.execute(
+            insert(tables.payload).values(sequence=entry.sequence, sealed=sealed)
+        )
+        self._move_head(entry, first=head is None)
+        return entry
+
+    def _move_head(self, entry: Entry, *, first: bool) -> None:
+        values = {
+            "sequence": entry.sequence,
+            "hash": entry.hash,
+            "mac": self._vault.head_mac(entry.sequence, entry.hash),
+        }
+        statement = insert(tables.chain_head).values(id=1) if first else update(tables.chain_head)
+        self._connection.execute(statement.values(**values))
+
+
+def entry_of(row: Row[Any]) -> Entry:
+    """The entry in a row of its table."""
+    return Entry(**{name: row._mapping[name] for name in Entry.__slots__})
