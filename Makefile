@@ -64,6 +64,9 @@ lock: ## Write the locks anew from pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml --extra dev --constraints requirements/build.txt \
 		--constraints requirements/train.txt \
 		--output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --extra peers --constraints requirements/build.txt \
+		--constraints requirements/serve.txt \
+		--output-file requirements/peers.txt
 
 .PHONY: clean
 clean: ## Remove .venv, caches and build output; var/ stays

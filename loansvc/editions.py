@@ -207,6 +207,13 @@ class Reader:
             self.refuse(key, f"must be a whole number from {low} to {high}")
         return int(value)
 
+    def number(self, key: str, *, low: float, high: float) -> float:
+        """A number, whole or decimal, between two others; whole ones stay whole."""
+        value = self.value(key)
+        if type(value) not in (int, float) or not low <= value <= high:
+            self.refuse(key, f"must be a number from {low} to {high}")
+        return float(value) if type(value) is float else int(value)
+
     def truth(self, key: str, *, default: bool) -> bool:
         """True or false."""
         value = self.value(key) if key in self else default

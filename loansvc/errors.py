@@ -12,7 +12,8 @@
     ├── NotReproducible           another answer than the recorded one    500
     ├── LedgerDamaged             the ledger does not verify              500
     ├── EditionRefused            a file under models/ is wrong           500, at start mostly
-    └── SetupRefused              settings, keys or schema are wrong      never over HTTP
+    ├── SetupRefused              settings, keys or schema are wrong      never over HTTP
+    └── TableRefused              a table cannot be trained on or scored  never over HTTP
 
 A refusal carries no value that a person sent: it names the place and what to do next.
 """
@@ -173,3 +174,10 @@ class SetupRefused(LoanError):
 
     code = "setup_refused"
     status = 500
+
+
+class TableRefused(LoanError, ValueError):
+    """A table that cannot be trained on or scored; names the column or row, and the remedy."""
+
+    code = "table_refused"
+    status = 422

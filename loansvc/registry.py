@@ -30,7 +30,7 @@ from loansvc.errors import EditionRefused, NotFound
 from loansvc.files import alone_in, write_whole
 from loansvc.policy.document import read_policy
 from loansvc.rates import read_rates
-from loansvc.scorecard import read_scorecard
+from loansvc.scorecard.document import read_scorecard
 from loansvc.villages import read_register
 
 LOCK = "editions.lock"

@@ -15,7 +15,7 @@ from typing import Any
 
 from loansvc.application import PRODUCTS
 from loansvc.editions import to_text
-from loansvc.training.card import card_of
+from loansvc.training.document import card_of
 from loansvc.training.rates import rates_document
 from loansvc.training.train import (
     DEFAULT_APPLICANTS,

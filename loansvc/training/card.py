@@ -1,142 +1,92 @@
-"""Card: the scorecard document, as `loansvc.scorecard` reads it, with everything a reviewer asks.
+"""Card: one artefact. What an estimator compiles to, a file holds, and every export says again.
 
-Beside the bins it carries `golden`: sixty cases with their score, checked again at every load; and
-`training`: how it was made (`manifest`).
+A `Card` is a scorecard document and the scorecard read from it. It scores tables and rows, shows
+itself in a notebook, and turns into SQL, PMML, ONNX, Excel, or a bundle that needs nothing but
+Python: all of them the same points.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from itertools import groupby
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from loansvc.editions import Reader
-from loansvc.scorecard import Scorecard, read_scorecard
-from loansvc.training.cells import Input
-from loansvc.training.compact import Line
-from loansvc.training.fitting import Fit
-from loansvc.training.manifest import Run, manifest
-from loansvc.training.records import plain
-from loansvc.training.synthetic import Population
-from loansvc.training.validation import Figures
+import numpy as np
+from numpy.typing import NDArray
 
-STATEMENT = (
-    "本评分卡由合成数据训练，数据中没有任何真实申请人，仅供演示，不得用于实际授信。"
-    "This scorecard was trained on synthetic data: no real applicant is in it. "
-    "It is for demonstration and must not decide real loans."
-)
-N_GOLDEN = 60
-REVIEW_AFTER_DAYS = 364  # a year, whichever day it starts on
-UNSEEN_WORD = "never_seen"
+from loansvc.editions import Reader, digest_of, to_text
+from loansvc.errors import TableRefused
+from loansvc.files import write_whole
+from loansvc.scorecard import Scorecard
+from loansvc.scorecard.document import read_scorecard
+from loansvc.training import columns
+
+HEAD = ("kind", "product", "valid_from", "review_by", "reference", "table", "target")
 
 
-def document_of(
-    run: Run, fitted: Fit, trained_on: Population, held_out: Population, reached: Figures
-) -> dict[str, Any]:
-    """The whole document; reading it back is part of making it."""
-    document: dict[str, Any] = {
-        "kind": "scorecard",
-        "product": run.product,
-        "valid_from": run.valid_from.isoformat(),
-        "review_by": (run.valid_from + timedelta(days=REVIEW_AFTER_DAYS)).isoformat(),
-        "reference": run.reference,
-        "synthetic": True,
-        "statement": STATEMENT,
-        "base_points": fitted.lines.base_points,
-        "characteristics": {
-            line.input.name: {"bins": bins_of(line)} for line in fitted.lines.lines
-        },
-        "training": manifest(run, fitted, trained_on, held_out, reached),
-    }
-    card = card_of(document)
-    document["golden"] = [
-        {
-            "values": values,
-            "score": card.score(dict(zip(_names(fitted.inputs), values, strict=True))),
-        }
-        for values in golden_values(fitted, held_out)
-    ]
-    card_of(document)
-    return document
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card and its document; both never change."""
 
+    document: Mapping[str, Any]
+    scorecard: Scorecard
 
-def card_of(document: Mapping[str, Any]) -> Scorecard:
-    """The card in a document, read as the service reads it, except for the head."""
-    head = ("kind", "product", "valid_from", "review_by", "reference")
-    content = {key: value for key, value in document.items() if key not in head}
-    with Reader(content, file=f"scorecard {document['product']}") as reader:
-        return read_scorecard(reader)
+    @classmethod
+    def of(cls, document: Mapping[str, Any], *, name: str = "card") -> Card:
+        """The card in a document: of a product (it names one), or of any other table.
 
+        Raises:
+            EditionRefused: naming the place and what is wrong with it.
+        """
+        content = {key: value for key, value in document.items() if key not in HEAD}
+        with Reader(content, file=name) as reader:
+            return cls(document, read_scorecard(reader, own="product" not in document))
 
-# --- bins ---------------------------------------------------------------------------------------
+    @classmethod
+    def read(cls, path: Path | str) -> Card:
+        """The card in a JSON file.
 
+        Raises:
+            EditionRefused: the document is wrong; TableRefused: the file is not one of JSON.
+        """
+        path = Path(path)
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise TableRefused(f"{path.name}: is not a card in JSON: {error}") from None
+        return cls.of(document, name=path.name)
 
-def bins_of(line: Line) -> list[dict[str, Any]]:
-    """The bins of one characteristic: numbers with equal points as one, each word by itself."""
-    table = line.table
-    known = _word_bins(line) if line.input.words else _number_bins(line)
-    missing = {"state": "missing", "points": int(line.points[-1]), "n": table.n_missing}
-    known.append(missing | {"n_bad": table.n_bad_missing})
-    if line.input.words:
-        known.append({"state": "unseen", "points": line.neutral, "n": 0, "n_bad": 0})
-    return known
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The characteristics it scores, in printed order."""
+        return tuple(c.name for c in self.scorecard.characteristics)
 
+    @property
+    def digest(self) -> str:
+        """The digest of the document as it is written."""
+        return digest_of(self.text().encode())
 
-def _number_bins(line: Line) -> list[dict[str, Any]]:
-    edges, bins = line.input.edges, []
-    for cells in _runs_of_equal_points(line):
-        bin_ = _counted(line, cells)
-        if cells[0] > 0:
-            bin_["from"] = edges[cells[0] - 1]
-        if cells[-1] < len(edges):
-            bin_["to"] = edges[cells[-1]]
-        bins.append(bin_)
-    return bins
+    def text(self) -> str:
+        """The document as it is published: sorted keys, one bin a line."""
+        return to_text(self.document)
 
+    def write(self, path: Path | str) -> Path:
+        """Write the document, whole or not at all; its path."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, self.text().encode(), part_folder=path.parent)
+        return path
 
-def _word_bins(line: Line) -> list[dict[str, Any]]:
-    """One bin a word, the best first, so that a reason names nothing the applicant is not."""
-    bins = [_counted(line, [cell]) | {"words": [w]} for cell, w in enumerate(line.input.words)]
-    return sorted(bins, key=lambda bin_: -bin_["points"])  # stable: ties in catalogue order
+    def score(self, table: Any) -> NDArray[np.int64]:
+        """The score of every row of a pandas or polars frame, `(n_rows,)`.
 
+        Raises:
+            TableRefused: a column of the card is not there, or not of its kind.
+        """
+        return columns.scores(self.scorecard, table)
 
-def _runs_of_equal_points(line: Line) -> list[list[int]]:
-    cells = range(line.input.n_cells)
-    return [list(run) for _, run in groupby(cells, key=lambda cell: line.points[cell])]
-
-
-def _counted(line: Line, cells: Sequence[int]) -> dict[str, Any]:
-    at = list(cells)
-    return {
-        "points": int(line.points[at[0]]),
-        "n": int(line.table.n[at].sum()),
-        "n_bad": int(line.table.n_bad[at].sum()),
-    }
-
-
-# --- golden cases -------------------------------------------------------------------------------
-
-
-def golden_values(fitted: Fit, held_out: Population) -> list[list[Any]]:
-    """Nothing known; only words never seen; both sides of every printed edge; and real rows."""
-    nothing: list[Any] = [None] * len(fitted.inputs)
-    unseen = [UNSEEN_WORD if i.words else None for i in fitted.inputs]
-    sides = [_both_sides(line) for line in fitted.lines.lines]
-    n_edge_rows = max(len(s) for s in sides)
-    edge_rows = [[s[row % len(s)] for s in sides] for row in range(n_edge_rows)]
-    n_rows = N_GOLDEN - 2 - n_edge_rows
-    columns = [plain(held_out.frame[name][:n_rows]) for name in _names(fitted.inputs)]
-    return [nothing, unseen, *edge_rows, *(list(row) for row in zip(*columns, strict=True))]
-
-
-def _both_sides(line: Line) -> list[Any]:
-    """Every word, or the last number before and the first after each edge that is printed."""
-    if line.input.words:
-        return list(line.input.words)
-    cuts = [bin_["to"] for bin_ in _number_bins(line) if "to" in bin_] or [0]
-    return [value for cut in cuts for value in (cut - 1, cut)]
-
-
-def _names(inputs: Sequence[Input]) -> list[str]:
-    return [i.name for i in inputs]
+    def pd(self, table: Any) -> NDArray[np.float64]:
+        """The probability of default of every row, in (0, 1), `(n_rows,)`."""
+        return columns.pd_of(self.score(table))

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from loansvc.editions import to_text
-from loansvc.training.card import document_of
 from loansvc.training.cells import encode
+from loansvc.training.document import document_of
 from loansvc.training.fitting import N_FITS, Fit, fit_card
 from loansvc.training.manifest import Run
 from loansvc.training.report import model_card

@@ -30,8 +30,8 @@ from loansvc.application import Application, characteristics
 from loansvc.decision import Exposure, decide
 from loansvc.registry import LOCK, Registry
 from loansvc.settings import shipped
-from loansvc.training.card import card_of
 from loansvc.training.cells import encode
+from loansvc.training.document import card_of
 from loansvc.training.train import DEFAULT_SEED, train_scorecard
 from loansvc.underwriting import now
 from loansvc.web.examples import example_application

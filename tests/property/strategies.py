@@ -30,7 +30,7 @@ from loansvc.policy import Fund
 from loansvc.policy.document import read_policy
 from loansvc.policy.rules import SCORE_GRADES, VILLAGE_RATINGS
 from loansvc.rates import Quote, Rates
-from loansvc.scorecard import read_scorecard
+from loansvc.scorecard.document import read_scorecard
 from loansvc.villages import Register, Village
 from loansvc.web.schemas import load_application
 from tests.small import CODES, POLICY, TODAY, WANGTAN

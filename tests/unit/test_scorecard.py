@@ -7,7 +7,8 @@ import pytest
 
 from loansvc.editions import Reader
 from loansvc.errors import EditionRefused
-from loansvc.scorecard import Scorecard, pd_ppm, read_scorecard
+from loansvc.scorecard import Scorecard, pd_ppm
+from loansvc.scorecard.document import read_scorecard
 from tests.small import CARD
 
 

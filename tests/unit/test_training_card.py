@@ -14,7 +14,7 @@ from loansvc.application import BARRED_PURPOSES, CATALOGUE, MODEL_CHARACTERISTIC
 from loansvc.registry import read_document
 from loansvc.scorecard import Scorecard
 from loansvc.training.__main__ import shipped_card
-from loansvc.training.card import UNSEEN_WORD, card_of
+from loansvc.training.document import UNSEEN_WORD, card_of
 from loansvc.training.cells import encode
 from loansvc.training.compact import Calibration
 from loansvc.training.manifest import findings

@@ -1,0 +1,131 @@
+"""Table: one row a case, whatever it came as: pandas, polars, a parquet or a CSV file.
+
+From here on it is a pandas frame whose columns are of two kinds: numbers (float64, NaN for not
+known) and words (text, None for not known). True and false are the numbers 1 and 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from loansvc.errors import TableRefused
+
+SUFFIXES = (".parquet", ".csv")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """The table in a parquet or CSV file (UTF-8, first line the names).
+
+    Raises:
+        TableRefused: another format, no such file, or one that cannot be read.
+    """
+    _check_suffix(path)
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        names = pd.read_csv(path, header=None, nrows=1, dtype=str, encoding="utf-8-sig")
+        twice = names.iloc[0][names.iloc[0].duplicated()].tolist()
+        if twice:  # pandas would rename the second one
+            raise TableRefused(f"{path.name}: names column {twice[0]} twice. Rename one of them.")
+        return pd.read_csv(path, encoding="utf-8-sig", low_memory=False)
+    except FileNotFoundError:
+        raise TableRefused(f"{path.name}: there is no such file.") from None
+    except UnicodeDecodeError:
+        raise TableRefused(f"{path.name}: is not UTF-8. Save it again as CSV UTF-8.") from None
+    except (OSError, ValueError) as error:  # of pyarrow and of pandas' parser
+        raise TableRefused(f"{path.name}: cannot be read as a table: {error}") from None
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table as parquet or CSV, by the ending of its name; all of it or nothing.
+
+    Raises:
+        TableRefused: another ending.
+    """
+    _check_suffix(path)
+    part = path.with_name(f".{path.name}.part")
+    if path.suffix == ".parquet":
+        frame.to_parquet(part, index=False)
+    else:
+        frame.to_csv(part, index=False)
+    part.replace(path)
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix not in SUFFIXES:
+        raise TableRefused(f"{path.name}: must end in .parquet or .csv.")
+
+
+def as_frame(table: Any, names: Sequence[str] | None = None) -> pd.DataFrame:
+    """A pandas frame of a pandas or polars frame, or of a matrix with these column names.
+
+    >>> as_frame(np.array([[1.0, 2.0]])).columns.tolist()
+    ['x0', 'x1']
+    """
+    if isinstance(table, pd.DataFrame):
+        return table
+    if hasattr(table, "to_pandas"):  # polars, pyarrow
+        return pd.DataFrame(table.to_pandas())
+    matrix = np.asarray(table)
+    return pd.DataFrame(matrix, columns=list(names or (f"x{i}" for i in range(matrix.shape[1]))))
+
+
+def is_numeric(values: pd.Series[Any]) -> bool:
+    """Whether a column is one of numbers; true and false are."""
+    return bool(pd.api.types.is_numeric_dtype(values.dtype))
+
+
+def numbers(values: pd.Series[Any]) -> NDArray[np.float64]:
+    """The column as float64, NaN for not known.
+
+    Raises:
+        TableRefused: a value that is no number, or infinite; names the column and the row.
+    """
+    try:
+        found = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError):
+        found = np.array([_number(v, str(values.name)) for v in values.tolist()], dtype=np.float64)
+    if np.isinf(found).any():
+        row = int(np.flatnonzero(np.isinf(found))[0])
+        raise TableRefused(
+            f"Column {values.name} is infinite in row {row + 1}. Replace it by the value meant, "
+            "or leave it empty if it is not known."
+        )
+    return found
+
+
+def _number(value: Any, name: str) -> float:
+    if value is None or value is pd.NA or value is pd.NaT:
+        return np.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TableRefused(
+            f"Column {name} holds text where numbers are expected. "
+            "Make it all numbers, or all text."
+        ) from None
+
+
+def words(values: pd.Series[Any]) -> list[str | None]:
+    """The column as texts, None for not known; whole numbers without a decimal point.
+
+    >>> words(pd.Series(["a", None, 3.0, 2.5], dtype=object))
+    ['a', None, '3', '2.5']
+    """
+    return [_word(v) for v in values.astype(object).tolist()]
+
+
+def _word(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value
+    if value is None or value is pd.NA or value is pd.NaT or value != value:  # noqa: PLR0124
+        return None
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
