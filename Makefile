@@ -6,8 +6,11 @@ PORT ?= 8000
 WORKERS ?= auto
 UV ?= uv
 UPGRADE ?=
+DATA ?= ../shared/data
+ARGS ?=
 
 VENV := .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 # Wheels only: nothing is compiled here, and no setup script of a dependency runs.
@@ -18,7 +21,7 @@ PIP_INSTALL_LOCKED := $(PIP_INSTALL) --require-hashes --only-binary :all:
 
 .PHONY: help
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
 setup: $(VENV)/.setup ## Make .venv with what serving needs
@@ -47,6 +50,15 @@ lint: dev ## Check style, types, layers and the Dockerfile
 bench: dev ## Measure how long things take
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/bench -m bench -s -p no:xdist
 
+.PHONY: bench-models
+bench-models: $(PEERS)/.peers ## Measure scorecards beside other models on the data sets in DATA
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=. \
+		$(PEERS)/bin/python -m tests.bench.models $(DATA) $(ARGS)
+
+.PHONY: test-peers
+test-peers: $(PEERS)/.peers ## Check binning against optbinning
+	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest tests/peers -m peers
+
 # A lock holds all that its layer needs, in the versions of the layer below it.
 # Versions stay as they are while they fit; `make lock UPGRADE=--upgrade` takes the newest.
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
@@ -68,9 +80,17 @@ lock: ## Write the locks anew from pyproject.toml (needs uv)
 		--constraints requirements/serve.txt \
 		--output-file requirements/peers.txt
 
+# optbinning and the others: large, and not to be mixed with ours.
+$(PEERS)/.peers: requirements/peers.txt
+	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here. Say which: make PYTHON=…" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes \
+		--only-binary :all: -r requirements/peers.txt
+	@touch $@
+
 .PHONY: clean
 clean: ## Remove .venv, caches and build output; var/ stays
-	rm -rf $(VENV) build dist schemathesis-report
+	rm -rf $(VENV) $(PEERS) build dist schemathesis-report
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -115,7 +115,8 @@ class ScoredCharacteristic:
         if isinstance(value, str):
             return self.unseen
         # bisect_right: a value on a cut belongs to the right, so "12 months" is "12 and more".
-        return bisect_right(self.cuts, value)
+        # Of any other table numbers are float64, as its columns are.
+        return bisect_right(self.cuts, float(value) if self.described.own else value)
 
     def bin_of(self, value: Number | str | None) -> Bin:
         """The bin that holds the value.

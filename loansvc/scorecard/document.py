@@ -130,7 +130,10 @@ def _read_bin(reader: Reader, *, own: bool, with_points: bool) -> Bin:
 
 def _read_cut(reader: Reader, key: str, *, own: bool) -> Number:
     if own:
-        return reader.number(key, low=-1e300, high=1e300)
+        cut = reader.number(key, low=-1e300, high=1e300)
+        if float(cut) != cut:
+            reader.refuse(key, "is no float64; beyond 2^53 not every whole number is")
+        return cut
     return reader.integer(key, low=LOWEST, high=HIGHEST)
 
 
@@ -138,6 +141,8 @@ def _read_codes(reader: Reader) -> tuple[Number, ...]:
     codes = reader.value("values")
     if not isinstance(codes, list) or not codes or any(type(c) not in (int, float) for c in codes):
         reader.refuse("values", "must be a list of numbers, the special codes of this bin")
+    if any(float(code) != code for code in codes):
+        reader.refuse("values", "holds what is no float64; beyond 2^53 not every whole number is")
     return tuple(codes)
 
 

@@ -8,7 +8,7 @@ Python: all of them the same points.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,10 +74,7 @@ class Card:
 
     def write(self, path: Path | str) -> Path:
         """Write the document, whole or not at all; its path."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, self.text().encode(), part_folder=path.parent)
-        return path
+        return _write(path, self.text().encode())
 
     def score(self, table: Any) -> NDArray[np.int64]:
         """The score of every row of a pandas or polars frame, `(n_rows,)`.
@@ -90,3 +87,49 @@ class Card:
     def pd(self, table: Any) -> NDArray[np.float64]:
         """The probability of default of every row, in (0, 1), `(n_rows,)`."""
         return columns.pd_of(self.score(table))
+
+    # --- the same points elsewhere: loansvc.training.export, docs/exports.md ---
+
+    def to_sql(
+        self,
+        dialect: str,
+        *,
+        table: str | Sequence[str] = "applications",
+        key: str | Sequence[str] | None = None,
+        points: bool = False,
+    ) -> str:
+        """One SELECT of score and pd for duckdb, mysql, postgres, spark or sqlite."""
+        from loansvc.training.export import sql
+
+        return sql.to_sql(self, dialect, table=table, key=key, points=points)
+
+    def to_pmml(self) -> str:
+        """The card as a Scorecard of PMML 4.4."""
+        from loansvc.training.export import pmml
+
+        return pmml.to_pmml(self)
+
+    def to_onnx(self) -> bytes:
+        """The card as a serialised ONNX model."""
+        from loansvc.training.export import onnx_model
+
+        return onnx_model.to_onnx(self)
+
+    def to_excel(self, path: Path | str) -> Path:
+        """Write a workbook in which a person adds the card up; its path."""
+        from loansvc.training.export import excel
+
+        return _write(path, excel.to_excel(self))
+
+    def to_bundle(self, path: Path | str) -> Path:
+        """Write a zip that scores with nothing but Python; its path."""
+        from loansvc.training.export import bundle
+
+        return _write(path, bundle.to_bundle(self))
+
+
+def _write(path: Path | str, data: bytes) -> Path:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, data, part_folder=path.parent)
+    return path

@@ -12,26 +12,49 @@ Points are centred: a characteristic whose every applicant is average has 0.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loansvc.scorecard import ODDS, POINTS_TO_DOUBLE, SCORE_AT_ODDS
-from loansvc.training.additive import Table, Tables, positions
-from loansvc.training.cells import Input
+from loansvc.training.additive import Table, Tables
+from loansvc.training.cells import Input, Slots
 
 POINTS_PER_LOG_ODDS = POINTS_TO_DOUBLE / math.log(2)  # 28.85
 SCORE_AT_EVEN_ODDS = SCORE_AT_ODDS - POINTS_PER_LOG_ODDS * math.log(ODDS)  # 487.12
-MOST_BINS = 8
-# Half a leaf of the trees: 3 percent moved the worst score by 28 to 32 points, 1 percent by 6 to
-# 12, half a percent by 5 to 6; AUC through the door within 0.0013 (synthetic, 20,000 loans).
-LEAST_SHARE = 0.005
 LEAST_CASES = 30  # fewer say nothing of their own: they join their neighbours, or are neutral
-# Rare high values of these are the strongest bins there are, so LEAST_CASES alone binds them.
-RARE_BUT_STRONG = ("max_days_past_due_24m", "enquiries_6m")
-MOST_BINS_OF_RARE = 12
+LEAST_OF_FEW = 0.1  # of fewer than 300 rows in all, a tenth must do, so that a small try works
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many bins a characteristic may have, and the least share of the rows in one.
+
+    Rare high values of those in `rare` are the strongest bins there are, so LEAST_CASES alone
+    binds them, and they may have `most_of_rare`.
+    """
+
+    most: int = 8
+    # Half a leaf of the trees: 3 percent moved the worst score by 28 to 32 points, 1 percent by 6
+    # to 12, half a percent by 5 to 6; AUC through the door within 0.0013 (synthetic, 20,000 loans).
+    least_share: float = 0.005
+    rare: tuple[str, ...] = ("max_days_past_due_24m", "enquiries_6m")
+    most_of_rare: int = 12
+    apart_count: bool = False  # whether bins of special codes and "not known" count among `most`
+
+
+PRODUCT_LIMITS = Limits()
+
+
+def least_cases(n_rows: int) -> int:
+    """How many cases say something of their own, in a table of that many rows.
+
+    >>> [least_cases(n) for n in (20, 200, 300, 100_000)]
+    [2, 20, 30, 30]
+    """
+    return max(1, min(LEAST_CASES, int(LEAST_OF_FEW * n_rows)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +64,25 @@ class Calibration:
     intercept: float
     slope: float
 
+    def log_odds_bad(self, log_odds_bad: Any) -> Any:
+        """ln(bad / good), calibrated, of the model's own."""
+        return self.intercept + self.slope * log_odds_bad
+
     def score(self, log_odds_bad: Any) -> Any:
         """The score, not rounded, of the model's own ln(bad / good).
 
         >>> round(Calibration(0.0, 1.0).score(-math.log(50)), 6)
         600.0
         """
-        return SCORE_AT_EVEN_ODDS - POINTS_PER_LOG_ODDS * (
-            self.intercept + self.slope * log_odds_bad
-        )
+        return SCORE_AT_EVEN_ODDS - POINTS_PER_LOG_ODDS * self.log_odds_bad(log_odds_bad)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One characteristic in its three steps, by cell, "not known" last.
+    """One characteristic in its three steps, by slot: cells, special codes, "not known".
 
-    `neutral` is the mean over all that is known: what "not known" gets when too few cases tell,
-    and what a word never seen gets.
+    `neutral` is the mean over all that is known: what a code or "not known" gets when too few
+    cases tell, and what a word never seen gets.
     """
 
     table: Table
@@ -80,14 +105,12 @@ class Lines:
     base_points: int
     lines: tuple[Line, ...]
 
-    def scores(self, cells: NDArray[np.float64], step: str) -> NDArray[np.float64]:
+    def scores(self, slots: Slots, step: str) -> NDArray[np.float64]:
         """The score of each row in one of the steps: exact, compacted, points."""
-        entries = (
-            getattr(line, step)[positions(column, line.input)]
-            for line, column in zip(self.lines, cells.T, strict=True)
-        )
-        base = self.base_points if step == "points" else self.base
-        return sum(entries, start=np.full(len(cells), float(base)))
+        total = np.full(len(slots), float(self.base_points if step == "points" else self.base))
+        for line, column in zip(self.lines, slots.T, strict=True):
+            total += getattr(line, step)[column]
+        return total
 
     @property
     def rounding_bound_points(self) -> float:
@@ -96,64 +119,103 @@ class Lines:
         return abs(self.base_points - self.base) + sum(worst)
 
 
-def to_lines(tables: Tables, calibration: Calibration) -> Lines:
+def to_lines(tables: Tables, calibration: Calibration, limits: Limits = PRODUCT_LIMITS) -> Lines:
     """The card in its three steps.
 
     The printed base also takes up the mean of all rounding, so that the average score stays.
     """
-    lines = tuple(_line(table, calibration.slope) for table in tables.tables)
-    means = sum(_mean(np.append(t.log_odds_bad, t.missing), t) for t in tables.tables)
+    lines = tuple(_line(table, calibration.slope, limits) for table in tables.tables)
+    means = sum(_mean(table.entries, table) for table in tables.tables)
     base = float(calibration.score(tables.base + means))
     lost = sum(_mean(line.compacted - line.points, line.table) for line in lines)
     return Lines(base, round(base + lost), lines)
 
 
+def moved(lines: Lines, log_odds_bad: float) -> Lines:
+    """The same card for a population with other odds."""
+    base = lines.base - POINTS_PER_LOG_ODDS * log_odds_bad
+    printed = lines.base_points - POINTS_PER_LOG_ODDS * log_odds_bad
+    return replace(lines, base=base, base_points=round(printed))
+
+
 def _mean(entries: NDArray[np.float64], table: Table) -> float:
-    weights = np.append(table.n, table.n_missing)
-    return float(entries @ weights / weights.sum())
+    return float(entries @ table.counts / table.counts.sum())
 
 
-def _line(table: Table, slope: float) -> Line:
-    entries = np.append(table.log_odds_bad, table.missing)
-    exact = -POINTS_PER_LOG_ODDS * slope * (entries - _mean(entries, table))
-    n_known = int(table.n.sum())
-    neutral = float(exact[:-1] @ table.n / n_known) if n_known else 0.0
+def _line(table: Table, slope: float, limits: Limits) -> Line:
+    exact = -POINTS_PER_LOG_ODDS * slope * (table.entries - _mean(table.entries, table))
+    n_cells, n_known = table.input.n_cells, int(table.n.sum())
+    neutral = float(exact[:n_cells] @ table.n / n_known) if n_known else 0.0
     join = _joined if table.input.ordered else _words
-    known = join(exact[:-1], table, neutral)
-    missing = exact[-1] if table.n_missing >= LEAST_CASES else neutral
-    compacted = np.append(known, missing)
+    known = join(exact[:n_cells], table, neutral, limits)
+    tell = table.counts[n_cells:] >= least_cases(int(table.counts.sum()))
+    compacted = np.append(known, np.where(tell, exact[n_cells:], neutral))
     # Half up, so that equal entries stay equal and rising entries never fall.
     points = np.floor(compacted + 0.5).astype(np.int64)
     return Line(table, exact, compacted, points, math.floor(neutral + 0.5))
 
 
-def _words(exact: NDArray[np.float64], table: Table, neutral: float) -> NDArray[np.float64]:
-    """Words without order: each its own points, neutral where too few cases tell."""
-    return np.where(table.n >= LEAST_CASES, exact, neutral)
+def _words(
+    exact: NDArray[np.float64], table: Table, neutral: float, limits: Limits
+) -> NDArray[np.float64]:
+    """Words without order: each its own points, neutral where too few cases tell.
+
+    Of a card of another table also joined with those of nearly the same points, if they are many.
+    """
+    n_rows = int(table.counts.sum())
+    found = np.where(table.n >= least_cases(n_rows), exact, neutral)
+    if len(found) <= limits.most or not table.input.own:
+        return found
+    order = np.argsort(found, kind="stable")
+    weights = (table.n if table.information is None else table.information[: len(found)])[order]
+    starts = best_bins(found[order], weights, most=limits.most, least=1, cases=table.n[order])
+    joined = np.empty_like(found)
+    joined[order] = _means(found[order], weights, starts)
+    return joined
 
 
-def _joined(exact: NDArray[np.float64], table: Table, neutral: float) -> NDArray[np.float64]:
+def _joined(
+    exact: NDArray[np.float64], table: Table, neutral: float, limits: Limits
+) -> NDArray[np.float64]:
     """Cells in order: the mean of the bin they were joined into."""
-    n_rows = int(table.n.sum()) + table.n_missing
-    rare = table.input.name in RARE_BUT_STRONG
-    starts = best_bins(
-        exact,
-        table.n,
-        most=MOST_BINS_OF_RARE if rare else MOST_BINS,
-        least=LEAST_CASES if rare else max(LEAST_CASES, LEAST_SHARE * n_rows),
-    )
     if table.n.sum() == 0:
         return np.full(len(exact), neutral)
-    sizes = np.diff([*starts, len(exact)])
-    means = np.add.reduceat(exact * table.n, starts) / np.add.reduceat(table.n, starts)
+    n_rows = int(table.counts.sum())
+    rare, least = table.input.name in limits.rare, least_cases(n_rows)
+    most = limits.most_of_rare if rare else limits.most
+    if limits.apart_count:
+        most = max(2, most - int((table.counts[table.input.n_cells :] >= least).sum()))
+    weights = table.n if table.information is None else table.information[: len(exact)]
+    starts = best_bins(
+        exact,
+        weights,
+        most=most,
+        least=least if rare else max(least, limits.least_share * n_rows),
+        cases=table.n,
+    )
+    return _means(exact, weights, starts)
+
+
+def _means(
+    values: NDArray[np.float64], weights: NDArray[Any], starts: list[int]
+) -> NDArray[np.float64]:
+    """Each value replaced by the mean of its bin."""
+    sizes = np.diff([*starts, len(values)])
+    means = np.add.reduceat(values * weights, starts) / np.add.reduceat(weights, starts)
     return np.repeat(means, sizes)
 
 
 def best_bins(
-    values: NDArray[np.float64], weights: NDArray[np.int64], *, most: int, least: float
+    values: NDArray[np.float64],
+    weights: NDArray[Any],
+    *,
+    most: int,
+    least: float,
+    cases: NDArray[np.int64] | None = None,
 ) -> list[int]:
     """The first cell of each bin: at most `most` bins of at least `least` cases each.
 
+    `cases`: how many stand in each cell, where `weights` say something else.
     Exact weighted least squares by dynamic programming over the last bin. Where no cut leaves
     enough cases on both sides, there is one bin.
 
@@ -161,7 +223,7 @@ def best_bins(
     [0, 2]
     """
     size = len(values)
-    cost = _costs(values, weights, least)
+    cost = _costs(values, weights, weights if cases is None else cases, least)
     best = [cost[0]]  # best[k][j]: the least cost of cells 0..j in k + 1 bins
     came_from = [np.zeros(size, dtype=np.int64)]
     for _ in range(1, min(most, size)):
@@ -180,10 +242,12 @@ def best_bins(
 
 
 def _costs(
-    values: NDArray[np.float64], weights: NDArray[np.int64], least: float
+    values: NDArray[np.float64], weights: NDArray[Any], cases: NDArray[Any], least: float
 ) -> NDArray[np.float64]:
     """The loss of one bin from cell i to cell j, infinite where it holds too few cases."""
     sums = [np.concatenate([[0.0], np.cumsum(weights * values**p)]) for p in (0, 1, 2)]
-    w, wx, wxx = (s[None, 1:] - s[:-1, None] for s in sums)
+    n, w, wx, wxx = (
+        s[None, 1:] - s[:-1, None] for s in (np.concatenate([[0.0], np.cumsum(cases)]), *sums)
+    )
     loss = wxx - wx**2 / np.where(w > 0, w, 1)
-    return np.where((w >= least) & (w > 0), np.maximum(loss, 0), np.inf)
+    return np.where((n >= least) & (w > 0), np.maximum(loss, 0), np.inf)

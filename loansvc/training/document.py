@@ -74,12 +74,15 @@ def card_of(document: Mapping[str, Any]) -> Scorecard:
 
 
 def bins_of(line: Line) -> list[dict[str, Any]]:
-    """The bins of one characteristic: numbers with equal points as one, each word by itself."""
-    table = line.table
-    known = _word_bins(line) if line.input.words else _number_bins(line)
-    missing = {"state": "missing", "points": int(line.points[-1]), "n": table.n_missing}
-    known.append(missing | {"n_bad": table.n_bad_missing})
-    if line.input.words:
+    """The bins of one characteristic: numbers with equal points as one, codes, then the states."""
+    of = line.input
+    known = _word_bins(line) if of.is_word else _number_bins(line)
+    known += [
+        _counted(line, [of.n_cells + place]) | {"values": [code]}
+        for place, code in enumerate(of.codes)
+    ]
+    known.append(_counted(line, [of.missing]) | {"state": "missing"})
+    if of.is_word:
         known.append({"state": "unseen", "points": line.neutral, "n": 0, "n_bad": 0})
     return known
 
@@ -97,8 +100,21 @@ def _number_bins(line: Line) -> list[dict[str, Any]]:
 
 
 def _word_bins(line: Line) -> list[dict[str, Any]]:
-    """One bin a word, the best first, so that a reason names nothing the applicant is not."""
-    bins = [_counted(line, [cell]) | {"words": [w]} for cell, w in enumerate(line.input.words)]
+    """The best first, so that a reason names nothing the applicant is not.
+
+    Of a CATALOGUE characteristic one bin a word; of another, words with equal points share one.
+    """
+    groups = [[cell] for cell in range(line.input.n_cells)]
+    if line.input.own:
+        by_points: dict[int, list[int]] = {}
+        for [cell] in groups:
+            by_points.setdefault(int(line.points[cell]), []).append(cell)
+        groups = list(by_points.values())
+    of_cell = line.input.words_by_cell
+    bins = [
+        _counted(line, cells) | {"words": [word for cell in cells for word in of_cell[cell]]}
+        for cells in groups
+    ]
     return sorted(bins, key=lambda bin_: -bin_["points"])  # stable: ties in catalogue order
 
 
@@ -107,12 +123,12 @@ def _runs_of_equal_points(line: Line) -> list[list[int]]:
     return [list(run) for _, run in groupby(cells, key=lambda cell: line.points[cell])]
 
 
-def _counted(line: Line, cells: Sequence[int]) -> dict[str, Any]:
-    at = list(cells)
+def _counted(line: Line, slots: Sequence[int]) -> dict[str, Any]:
+    at = list(slots)
     return {
         "points": int(line.points[at[0]]),
-        "n": int(line.table.n[at].sum()),
-        "n_bad": int(line.table.n_bad[at].sum()),
+        "n": int(line.table.counts[at].sum()),
+        "n_bad": int(line.table.bads[at].sum()),
     }
 
 
@@ -122,7 +138,7 @@ def _counted(line: Line, cells: Sequence[int]) -> dict[str, Any]:
 def golden_values(fitted: Fit, held_out: Population) -> list[list[Any]]:
     """Nothing known; only words never seen; both sides of every printed edge; and real rows."""
     nothing: list[Any] = [None] * len(fitted.inputs)
-    unseen = [UNSEEN_WORD if i.words else None for i in fitted.inputs]
+    unseen = [UNSEEN_WORD if i.is_word else None for i in fitted.inputs]
     sides = [_both_sides(line) for line in fitted.lines.lines]
     n_edge_rows = max(len(s) for s in sides)
     edge_rows = [[s[row % len(s)] for s in sides] for row in range(n_edge_rows)]

@@ -1,44 +1,48 @@
 """Manifest: how a card was made: data, run, model, agreement, figures, findings.
 
 For people, and for whoever has to trace a card years later (the lists of JR/T 0221-2021, DOMAIN 7).
-Scoring never looks at it.
+`loansvc.provenance` lists what must be in it before a card is published. Scoring never looks at it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from loansvc.training import county as c
-from loansvc.training.additive import N_BAGS, PARAMETERS, PARITY
-from loansvc.training.cells import encode
+from loansvc.training.additive import PARAMETERS, PARITY
+from loansvc.training.agreement import agreement_of
+from loansvc.training.blend import FEW, MEMBERS, N_FOLDS, SLOPE_HIGH, SLOPE_LOW, Blend
+from loansvc.training.cells import Slots, encode
 from loansvc.training.compact import LEAST_CASES, Lines
 from loansvc.training.fitting import Fit
 from loansvc.training.synthetic import Population
 from loansvc.training.validation import Figures, by_grade
 
+BLEND_KIND = "blend of additive models, collapsed into tables"
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy")
-SLOPE_LOW, SLOPE_HIGH = 0.8, 1.25  # a recalibration outside says that something is wrong
-FEW_BAD = 30  # with fewer, no card should be trained at all
 TOO_GOOD_AUC = 0.95  # an application score this good has seen the outcome (DOMAIN 5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One call of the training: what was asked for, by whom, when, and the check at the door."""
+    """One call of the training: what was asked for, by whom, when, and the check at the door.
+
+    `impact_assessment_id`, `intended_use` and `limits` are the operator's word, not measured.
+    """
 
     product: str
     valid_from: date
     reference: str
     operator: str
+    impact_assessment_id: str
+    intended_use: str
+    limits: Sequence[str]
     seed: int
     n_applicants: int
     started_at: datetime
@@ -61,6 +65,12 @@ def manifest(
             "ended_at": run.ended_at.isoformat(timespec="seconds"),
             "python": platform.python_version(),
             "libraries": {name: version(name) for name in LIBRARIES},
+            "machine": f"{platform.system()} {platform.machine()}",
+        },
+        "governance": {
+            "impact_assessment_id": run.impact_assessment_id,
+            "intended_use": run.intended_use,
+            "limits": list(run.limits),
         },
         "model": _model(run, fitted),
         "agreement": agreement(fitted, cells),
@@ -84,6 +94,7 @@ def _data(run: Run, trained_on: Population) -> dict[str, Any]:
         "n_applicants": run.n_applicants,
         "n": len(trained_on.frame),
         "n_bad": int(trained_on.truth["is_bad"].sum()),
+        "storage": "not kept: the script draws it again from the seed",
         "sha256": checksum(trained_on),
     }
 
@@ -95,15 +106,22 @@ def _month_end(months: int) -> date:
 
 
 def _model(run: Run, fitted: Fit) -> dict[str, Any]:
-    iterations = [int(bag.n_iter_) for bag in fitted.model.bags]
-    return {
-        "kind": "bagged additive gradient boosting, collapsed into tables",
-        "bags": N_BAGS,
-        "iterations": iterations,
+    trained = fitted.trained
+    found: dict[str, Any] = {
+        "kind": BLEND_KIND,
+        "bags": N_FOLDS,
+        "iterations": trained.n_iter,
         "parameters": PARAMETERS,
         "seed": run.seed,
-        "calibration": rounded(asdict(fitted.calibration)),
+        "calibration": {
+            "intercept": round(trained.calibration.intercept, 6),
+            "slope": round(trained.slope, 6),
+        },
     }
+    if isinstance(trained.model, Blend):
+        shares = zip(MEMBERS, trained.model.shares.tolist(), strict=True)
+        found["shares"] = rounded(dict(shares))
+    return found
 
 
 def checksum(people: Population) -> str:
@@ -112,34 +130,26 @@ def checksum(people: Population) -> str:
     return hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
 
 
-def agreement(fitted: Fit, cells: NDArray[np.float64]) -> dict[str, float]:
+def agreement(fitted: Fit, cells: Slots) -> dict[str, float]:
     """How far the card is from the trained model on these cases, in points, step by step.
 
     The tables equal the model within `parity_bound` (asserted at every training). Joining cells
     into bins moved a case by at most `largest_compaction`; rounding cannot move any applicant
     whatever by more than `rounding_bound`. Together they moved one of these cases by `largest`.
     """
-    exact = fitted.calibration.score(fitted.model.log_odds_bad(cells))
-    compacted = fitted.lines.scores(cells, "compacted")
-    points = fitted.lines.scores(cells, "points")
-    return {
-        "parity_bound_log_odds": PARITY,
-        "largest_compaction_points": _up(np.abs(compacted - exact).max()),
-        "rounding_bound_points": _up(fitted.lines.rounding_bound_points),
-        "largest_rounding_points": _up(np.abs(points - compacted).max()),
-        "largest_points": _up(np.abs(points - exact).max()),
-        "mean_absolute_points": _up(np.abs(points - exact).mean()),
-    }
+    trained = fitted.trained
+    log_odds_bad = trained.calibration.log_odds_bad(trained.model.log_odds_bad(cells))
+    return {"parity_bound_log_odds": PARITY} | agreement_of(log_odds_bad, fitted.lines, cells)
 
 
 def findings(fitted: Fit, reached: Figures, *, n_bad: int) -> list[str]:
     """What a reviewer must look at before anything else."""
     found = []
-    slope = fitted.calibration.slope
+    slope = fitted.trained.slope
     if not SLOPE_LOW <= slope <= SLOPE_HIGH:
         found.append(f"calibration slope {slope:.2f} is outside {SLOPE_LOW} to {SLOPE_HIGH}")
-    if n_bad < FEW_BAD:
-        found.append(f"only {n_bad} bad cases: fewer than {FEW_BAD} do not carry a card")
+    if n_bad < FEW:
+        found.append(f"only {n_bad} bad cases: fewer than {FEW} do not carry a card")
     if reached.auc > TOO_GOOD_AUC:
         found.append(f"AUC {reached.auc:.3f} is too good: look for what knows the outcome")
     return found
@@ -161,8 +171,3 @@ def neutral_slots(lines: Lines) -> dict[str, list[str]]:
 def rounded(values: Mapping[str, Any]) -> dict[str, Any]:
     """Decimals to six places: more would only make the digest depend on the machine."""
     return {k: round(v, 6) if isinstance(v, float) else v for k, v in values.items()}
-
-
-def _up(value: Any) -> float:
-    """Up in the third decimal, so that a bound stays one."""
-    return float(np.ceil(value * 1000) / 1000)

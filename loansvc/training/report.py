@@ -33,6 +33,7 @@ def model_card(document: Mapping[str, Any]) -> str:
 
 def _purpose(document: Mapping[str, Any]) -> str:
     product, base = document["product"], document["base_points"]
+    governance = document["training"]["governance"]
     started_on = document["training"]["run"]["started_at"][:10]
     dated_back = (
         "\nDated back for the examples; nothing was decided under it before it was made."
@@ -47,6 +48,9 @@ The score stands for the probability of default (90 days past due or worse) with
 first draw. It is one input of a decision: eligibility, limit, price and guarantee are the
 policy's, and a village's own record is added from the village register.
 
+Intended use: {governance["intended_use"]}
+Impact assessment (PIPL art. 55): {governance["impact_assessment_id"]}.
+
 Reference: {document["reference"]}. To be reviewed by {document["review_by"]}.{dated_back}"""
 
 
@@ -58,12 +62,13 @@ Source: {data["source"]}. Nobody in it exists. Applications from {data["first_ap
 {data["last_application"]}, outcomes known on {data["outcome_known_on"]}; {data["sampling"]}.
 {data["n_applicants"]:,} applicants were drawn.
 Trained on: {data["n"]:,} loans, {data["n_bad"]:,} of them bad.
-SHA-256 of that table as CSV: `{data["sha256"]}`."""
+SHA-256 of that table as CSV: `{data["sha256"]}`.
+Storage: {data["storage"]}."""
 
 
 def _protocol(training: Mapping[str, Any]) -> str:
     model, run, agreement = training["model"], training["run"], training["agreement"]
-    trees = ", ".join(map(str, model["iterations"]))
+    shares = ", ".join(f"{name} {share:.2f}" for name, share in model.get("shares", {}).items())
     calibration = model["calibration"]
     compaction, bound, rounding, largest, mean = (
         f"{agreement[name]:.2f} points"
@@ -75,13 +80,16 @@ def _protocol(training: Mapping[str, Any]) -> str:
     return f"""## 3. Protocol
 
 1. Numbers fall into cells between round edges; grades are ranks; "not known" is a value of its own.
-2. {model["bags"]} bags of boosted trees in which no two characteristics meet ({trees} trees),
-   monotone where the catalogue gives a direction; seed {model["seed"]}.
+2. A blend of additive models on these cells: `smooth` (neighbouring cells differ little), `woe` (a
+   regression on the weight of evidence), `around` (smooth around that regression) and `boosted`
+   ({model["bags"]} bags of boosted trees in which no two characteristics meet, each stopped by the
+   fold it left out), monotone where the catalogue gives a direction; seed {model["seed"]}. Weighed
+   on predictions out of fold: {shares or "the WoE regression alone, for bad cases are few"}.
 3. The model is collapsed into one table a characteristic. Tables and model agree within
    {agreement["parity_bound_log_odds"]:g} in log-odds on every cell, "not known" included, or the
    training stops.
-4. One recalibration on scores out of fold: intercept {calibration["intercept"]:.4f}, slope
-   {calibration["slope"]:.4f}.
+4. Those weights are the calibration, too: intercept {calibration["intercept"]:.4f}, sum of the
+   weights {calibration["slope"]:.4f}.
 5. Cells are joined into at most 8 bins (12 for arrears and enquiries) by weighted least squares; on
    the cases laid aside this moved a score by at most {compaction}.
 6. Whole points: at most half a point a characteristic. No applicant whatever can move by more
@@ -91,7 +99,7 @@ def _protocol(training: Mapping[str, Any]) -> str:
 (mean: {mean}).
 
 Made by {run["operator"]} with `{run["script"]}`,
-{run["started_at"]} to {run["ended_at"]}; Python {run["python"]},
+{run["started_at"]} to {run["ended_at"]}; {run["machine"]}, Python {run["python"]},
 {_libraries(run["libraries"])}."""
 
 
@@ -139,13 +147,9 @@ def _limits(training: Mapping[str, Any]) -> str:
     lines = [
         "## 5. Limits",
         "",
-        "- Synthetic data: the figures show that the method works, not how anybody pays.",
+        *(f"- {limit}" for limit in training["governance"]["limits"]),
         "- Trained on the accepted alone. Below the oracle in AUC: laid aside "
         f"{held['oracle_auc'] - held['auc']:.4f}, through the door {door['distance']:.4f}.",
-        "- Additive: it cannot hold the three interactions of the synthetic county.",
-        "- Sex, age, hukou and conduct marks are not in it. Nor is the village: see the register.",
-        "- The supported group is scored; `employment_difficulty` includes disabled people: "
-        "a reviewer must confirm that this difference is justified (PIPL art. 24).",
         "- Findings of this training: " + ("; ".join(training["findings"]) or "none") + ".",
         "- Neutral points, because fewer than 30 cases tell: "
         f'"not known" of {", ".join(neutral["not_known"]) or "none"}; '

@@ -17,6 +17,16 @@ from numpy.typing import NDArray
 from loansvc.errors import TableRefused
 
 SUFFIXES = (".parquet", ".csv")
+KINDS_OF_NUMBERS = ("integer", "floating", "mixed-integer-float", "boolean", "decimal", "empty")
+KINDS_OF_DATES = ("date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "period")
+
+
+class UnfitTable(TableRefused, ValueError):
+    """A table refused inside an estimator, where scikit-learn expects a ValueError."""
+
+
+class UnfitValue(TableRefused, TypeError):
+    """A value that is neither number nor text, where scikit-learn expects a TypeError."""
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -25,7 +35,7 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises:
         TableRefused: another format, no such file, or one that cannot be read.
     """
-    _check_suffix(path)
+    check_suffix(path)
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
@@ -48,7 +58,8 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     Raises:
         TableRefused: another ending.
     """
-    _check_suffix(path)
+    check_suffix(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     if path.suffix == ".parquet":
         frame.to_parquet(part, index=False)
@@ -57,7 +68,12 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     part.replace(path)
 
 
-def _check_suffix(path: Path) -> None:
+def check_suffix(path: Path) -> None:
+    """Refuse a name that ends in neither .parquet nor .csv.
+
+    Raises:
+        TableRefused: it does.
+    """
     if path.suffix not in SUFFIXES:
         raise TableRefused(f"{path.name}: must end in .parquet or .csv.")
 
@@ -76,9 +92,37 @@ def as_frame(table: Any, names: Sequence[str] | None = None) -> pd.DataFrame:
     return pd.DataFrame(matrix, columns=list(names or (f"x{i}" for i in range(matrix.shape[1]))))
 
 
-def is_numeric(values: pd.Series[Any]) -> bool:
-    """Whether a column is one of numbers; true and false are."""
-    return bool(pd.api.types.is_numeric_dtype(values.dtype))
+def kind_of(values: pd.Series[Any]) -> str:
+    """What a column holds: number (true and false are), word, date, or mixed.
+
+    >>> [kind_of(pd.Series(v, dtype=object)) for v in ([1, None], ["a", None], [1, "a"])]
+    ['number', 'word', 'mixed']
+
+    Raises:
+        UnfitValue: it holds something that is neither number nor text.
+    """
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return "word"
+    if pd.api.types.is_complex_dtype(values.dtype):
+        raise UnfitTable(f"Column {values.name}: Complex data not supported. Give real numbers.")
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return "number"
+    found = pd.api.types.infer_dtype(values, skipna=True)
+    if found in KINDS_OF_NUMBERS:
+        return "number"
+    if found in KINDS_OF_DATES:
+        return "date"
+    if found == "string":
+        return "word"
+    for value in values.tolist():
+        if not isinstance(value, str | bytes | int | float | np.generic | None) and (
+            value is not pd.NA
+        ):
+            raise UnfitValue(
+                f"Column {values.name}: argument must be a string or a real number, "
+                f"not {type(value).__name__}. Give one number or one word a cell."
+            )
+    return "mixed"
 
 
 def numbers(values: pd.Series[Any]) -> NDArray[np.float64]:
@@ -93,7 +137,7 @@ def numbers(values: pd.Series[Any]) -> NDArray[np.float64]:
         found = np.array([_number(v, str(values.name)) for v in values.tolist()], dtype=np.float64)
     if np.isinf(found).any():
         row = int(np.flatnonzero(np.isinf(found))[0])
-        raise TableRefused(
+        raise UnfitTable(
             f"Column {values.name} is infinite in row {row + 1}. Replace it by the value meant, "
             "or leave it empty if it is not known."
         )
@@ -106,7 +150,7 @@ def _number(value: Any, name: str) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise TableRefused(
+        raise UnfitTable(
             f"Column {name} holds text where numbers are expected. "
             "Make it all numbers, or all text."
         ) from None

@@ -7,7 +7,7 @@ at the cases laid aside. Everything random hangs on one seed; the time of day is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from loansvc.editions import to_text
+from loansvc.provenance import NONE_NEEDED
 from loansvc.training.cells import encode
 from loansvc.training.document import document_of
 from loansvc.training.fitting import N_FITS, Fit, fit_card
@@ -31,6 +32,19 @@ HELD_OUT_SHARE = 0.25
 # county knows their outcome, and only it knows how good a model could be (the oracle).
 N_DOOR = 100_000
 DOOR_SEED_STEP = 1_000_003  # a prime: fresh people for every seed
+
+# What holds for every card of the synthetic county, unless the caller says otherwise.
+INTENDED_USE = (
+    "Demonstration, teaching and tests: one input of a decision on an example application. "
+    "Not for real loans."
+)
+LIMITS = (
+    "Synthetic data: the figures show that the method works, not how anybody pays.",
+    "Additive: it cannot hold the three interactions of the synthetic county.",
+    "Sex, age, hukou and conduct marks are not in it. Nor is the village: see the register.",
+    "The supported group is scored; `employment_difficulty` includes disabled people: a reviewer "
+    "must confirm that this difference is justified (PIPL art. 24).",
+)
 
 Progress = Callable[[str, int, int], None]
 
@@ -66,6 +80,9 @@ def train_scorecard(
     reference: str,
     operator: str,
     clock: Callable[[], datetime],
+    impact_assessment_id: str = NONE_NEEDED,
+    intended_use: str = INTENDED_USE,
+    limits: Sequence[str] = LIMITS,
     on_progress: Progress = no_progress,
 ) -> TrainedCard:
     """The card of one product, trained on synthetic applicants drawn with this seed.
@@ -86,8 +103,9 @@ def train_scorecard(
     reached = held_out_figures(fitted, held_out, seed=seed)
     on_progress("check", next(steps), n_steps)
     run = Run(
-        product=product, valid_from=valid_from, reference=reference, operator=operator, seed=seed,
-        n_applicants=n_applicants, started_at=started_at, ended_at=clock(),
+        product=product, valid_from=valid_from, reference=reference, operator=operator,
+        impact_assessment_id=impact_assessment_id, intended_use=intended_use, limits=limits,
+        seed=seed, n_applicants=n_applicants, started_at=started_at, ended_at=clock(),
         door=through_the_door(fitted, product=product, seed=seed),
     )  # fmt: skip
     document = document_of(run, fitted, trained_on, held_out, reached)

@@ -30,6 +30,8 @@ from loansvc.application import Application, characteristics
 from loansvc.decision import Exposure, decide
 from loansvc.registry import LOCK, Registry
 from loansvc.settings import shipped
+from loansvc.training.additive import AdditiveModel, model_columns
+from loansvc.training.blend import Blend
 from loansvc.training.cells import encode
 from loansvc.training.document import card_of
 from loansvc.training.train import DEFAULT_SEED, train_scorecard
@@ -89,14 +91,17 @@ def test_one_decision_in_process(models: tuple[Path, str], capsys: pytest.Captur
     in_force = registry.in_force("credit_loan", today)
     editions = replace(in_force, scorecard=replace(in_force.scorecard, content=card))
     exposure, values = Exposure(), characteristics(application)
-    inputs, model = trained.fit.inputs, trained.fit.model
+    inputs, model = trained.fit.inputs, trained.fit.trained.model
+    assert isinstance(model, Blend)
+    boosted = model.members[-1]
+    assert isinstance(boosted, AdditiveModel)
     frame = pd.DataFrame([values])
-    cells = encode(frame, inputs)
+    cells = model_columns(encode(frame, inputs), inputs)
 
     def predict(cells: NDArray[np.float64]) -> float:
-        """The mean log-odds of the bags, through scikit-learn's own predict_proba."""
+        """The mean log-odds of the boosted bags, through scikit-learn's own predict_proba."""
         with threadpool_limits(1):
-            shares = [bag.predict_proba(cells)[0, 1] for bag in model.bags]
+            shares = [bag.predict_proba(cells)[0, 1] for bag in boosted.bags]
         return float(np.mean(np.log(shares)))
 
     runs: dict[str, tuple[Callable[[], object], int]] = {
@@ -105,7 +110,7 @@ def test_one_decision_in_process(models: tuple[Path, str], capsys: pytest.Captur
         "the score alone, from the card": (lambda: card.score(values), 1000),
         "predict_proba of the trained model, ready array": (lambda: predict(cells), 5),
         "predict_proba of the trained model, one-row frame": (
-            lambda: predict(encode(frame, inputs)), 5),
+            lambda: predict(model_columns(encode(frame, inputs), inputs)), 5),
         "decide(), to_document and JSON": (
             lambda: json.dumps(decide(application, editions, exposure).to_document()), 200),
         "load_application: every field rule": (

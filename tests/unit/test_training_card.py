@@ -14,9 +14,9 @@ from loansvc.application import BARRED_PURPOSES, CATALOGUE, MODEL_CHARACTERISTIC
 from loansvc.registry import read_document
 from loansvc.scorecard import Scorecard
 from loansvc.training.__main__ import shipped_card
-from loansvc.training.document import UNSEEN_WORD, card_of
+from loansvc.training.blend import Blend
 from loansvc.training.cells import encode
-from loansvc.training.compact import Calibration
+from loansvc.training.document import UNSEEN_WORD, card_of
 from loansvc.training.manifest import findings
 from loansvc.training.records import plain
 from loansvc.training.train import TrainedCard, lay_aside, train_scorecard, write
@@ -62,7 +62,8 @@ def card_scores(trained: TrainedCard, card: Scorecard) -> np.ndarray:
 def model_scores(trained: TrainedCard) -> np.ndarray:
     """The hold-out as the trained model scores it, never having seen the card."""
     cells = encode(trained.held_out.frame, trained.fit.inputs)
-    return trained.fit.calibration.score(trained.fit.model.log_odds_bad(cells))
+    model = trained.fit.trained
+    return model.calibration.score(model.model.log_odds_bad(cells))
 
 
 def test_service_scores_what_the_workshop_scores(
@@ -258,7 +259,7 @@ def test_text_is_canonical_json(trained: TrainedCard) -> None:
 def test_progress_runs_from_the_first_step_to_the_last() -> None:
     """Never back, and complete at the end."""
     seen: list[tuple[str, int, int]] = []
-    trained_card(3_000, on_progress=lambda *step: seen.append(step))
+    trained_card(6_000, on_progress=lambda *step: seen.append(step))
     done = [d for _, d, _ in seen]
     assert done == list(range(len(seen)))
     assert seen[-1] == ("done", done[-1], done[-1])
@@ -297,7 +298,10 @@ def test_findings_name_what_is_wrong(
     words: list[str],
 ) -> None:
     """One finding for each, in words."""
-    fitted = replace(trained.fit, calibration=Calibration(0.0, slope))
+    blend = trained.fit.trained.model
+    assert isinstance(blend, Blend)
+    leaning = replace(blend, shares=np.array([slope, 0.0, 0.0, 0.0]))
+    fitted = replace(trained.fit, trained=replace(trained.fit.trained, model=leaning))
     reached = replace(trained.figures, auc=auc)
     found = findings(fitted, reached, n_bad=n_bad)
     assert len(found) == len(words)

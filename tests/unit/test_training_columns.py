@@ -112,6 +112,14 @@ def test_levels_may_come_as_numbers_or_categories() -> None:
     assert card.score(categories).tolist() == [522]
 
 
+def test_whole_numbers_beyond_float64_score_alike_by_row_and_column() -> None:
+    document = changed("characteristics.age.bins.1.to", 2**53 + 4)
+    document["characteristics"]["age"]["bins"][2]["from"] = 2**53 + 4
+    card, age = Card.of(document), 2**53 + 3  # as float64 it is 2**53 + 4
+    row = card.scorecard.score({"age": age, "job": None})
+    assert card.score(pd.DataFrame({"age": [age], "job": [None]})).tolist() == [row] == [511]
+
+
 def test_it_is_read_back_as_it_was_written(tmp_path: Any) -> None:
     card = Card.of(DOCUMENT)
     again = Card.read(card.write(tmp_path / "card.json"))
@@ -135,6 +143,7 @@ def test_a_table_that_does_not_fit_is_refused_by_name(table: Any, message: str) 
     ("path", "value", "message"),
     [
         pytest.param("characteristics.age.bins.0.to", "x", "must be a number", id="cut"),
+        pytest.param("characteristics.age.bins.0.to", 2**53 + 1, "no float64", id="too exact"),
         pytest.param("characteristics.age.bins.3.values", [], "list of numbers", id="codes"),
         pytest.param("characteristics.age.bins.3.values", [1, 1], "special code twice", id="twice"),
         pytest.param("characteristics.age.bins.2.points", -1, "may only rise", id="turns"),

@@ -16,7 +16,8 @@ PURPOSE = Input("purpose", 0, words=("working_capital", "planting", "consumption
 
 
 def table(of: Input, entries: list[float], n: list[int], n_missing: int) -> Table:
-    return Table(of, np.array(entries), 0.0, np.array(n), np.zeros(len(n), int), n_missing, 0)
+    counts = np.array([*n, n_missing])
+    return Table(of, np.array([*entries, 0.0]), counts, np.zeros_like(counts))
 
 
 def line(of: Input, entries: list[float], n: list[int], *, n_missing: int = 100) -> Line:
@@ -106,7 +107,7 @@ def test_rounding_moves_no_score_by_more_than_the_bound() -> None:
         ),
     )
     lines = to_lines(tables, AS_IT_IS)
-    cells = np.array([[a, b] for a in (0, 1, 2, 3, np.nan) for b in (0, 1, 2, np.nan)])
+    cells = np.array([[a, b] for a in range(5) for b in range(4)])
     moved = np.abs(lines.scores(cells, "points") - lines.scores(cells, "compacted"))
     assert moved.max() <= lines.rounding_bound_points + 1e-9
     assert lines.rounding_bound_points <= 0.5 * 2 + 0.5 * 3  # two lines; a base that makes up

@@ -1,0 +1,171 @@
+"""Tabled: two-way tables (`pairs`) on top of the lines of an additive card, as they are printed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loansvc.training.cells import Input, Slots
+from loansvc.training.compact import POINTS_PER_LOG_ODDS, SCORE_AT_EVEN_ODDS, Line, Lines
+from loansvc.training.pairs import (
+    Additive,
+    Axis,
+    Pairs,
+    PairTable,
+    fit_pairs,
+    whole_points,
+)
+from loansvc.training.pairs.worth import PairTest, pair_test
+
+Groups = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Tabled:
+    """Lines with what the tables change in them; the tables; their whole points; their test."""
+
+    lines: Lines
+    pairs: Pairs
+    points: tuple[NDArray[np.int64], ...]
+    test: PairTest
+
+    def scores(self, slots: Slots, step: str) -> NDArray[np.float64]:
+        """What the tables add to the score of each row: `compacted`, or in whole `points`."""
+        codes, total = slots.astype(np.int64), np.zeros(len(slots))
+        for table, points in zip(self.pairs.tables, self.points, strict=True):
+            exact = -POINTS_PER_LOG_ODDS * table.log_odds
+            total += (points if step == "points" else exact).ravel()[table.cells(codes)]
+        return total
+
+    @property
+    def rounding_bound_points(self) -> float:
+        """The most that rounding of the tables can move any score."""
+        return float(
+            sum(
+                np.abs(points + POINTS_PER_LOG_ODDS * table.log_odds).max()
+                for table, points in zip(self.pairs.tables, self.points, strict=True)
+            )
+        )
+
+    def documents(self) -> list[dict[str, Any]]:
+        """As the document has them."""
+        inputs = [line.input for line in self.lines.lines]
+        return [
+            _document(inputs, table, points)
+            for table, points in zip(self.pairs.tables, self.points, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Untabled:
+    """A card before its tables: its lines, and its ln(bad / good) of each row out of fold."""
+
+    lines: Lines
+    out_of_fold: NDArray[np.float64]
+
+    def additive(self) -> Additive:
+        """As the tables see it."""
+        return Additive(
+            base=(SCORE_AT_EVEN_ODDS - self.lines.base) / POINTS_PER_LOG_ODDS,
+            lines=tuple(-line.compacted / POINTS_PER_LOG_ODDS for line in self.lines.lines),
+            out_of_fold=self.out_of_fold,
+        )
+
+
+def with_pairs(
+    untabled: Untabled,
+    slots: Slots,
+    is_bad: NDArray[np.bool_],
+    *,
+    train: Callable[[NDArray[np.int64]], Untabled],
+    k: int,
+    seed: int,
+    weights: NDArray[np.float64] | None = None,
+) -> Tabled:
+    """The best `k` tables on top of these lines, and what they are worth on cases not seen.
+
+    `train` makes the card anew from some of the rows, for the test.
+    """
+    inputs = [line.input for line in untabled.lines.lines]
+    axes = [
+        Axis(i.n_cells, n_apart=len(i.codes) + 1, ordered=i.ordered, direction=i.direction)
+        for i in inputs
+    ]
+    codes = slots.astype(np.int64)
+    pairs = fit_pairs(codes, is_bad, axes, untabled.additive(), k=k, seed=seed, weights=weights)
+    test = pair_test(
+        codes, is_bad, axes, lambda rows: train(rows).additive(), k=k, seed=seed, weights=weights
+    )
+    return _printed(untabled.lines, pairs, axes, slots, test)
+
+
+def _printed(
+    lines: Lines, pairs: Pairs, axes: Sequence[Axis], slots: Slots, test: PairTest
+) -> Tabled:
+    changed = [
+        line.compacted - POINTS_PER_LOG_ODDS * change
+        for line, change in zip(lines.lines, pairs.lines, strict=True)
+    ]
+    whole = whole_points(changed, pairs.tables, axes)
+    new = [
+        _line(line, compacted, points)
+        for line, compacted, points in zip(lines.lines, changed, whole.lines, strict=True)
+    ]
+    base = lines.base - POINTS_PER_LOG_ODDS * pairs.base
+    tabled = Tabled(Lines(base, round(base), tuple(new)), pairs, whole.tables, test)
+    # The printed base also takes up the mean of all rounding, so that the average score stays.
+    steps = ("compacted", "points")
+    exact, printed = (tabled.lines.scores(slots, s) + tabled.scores(slots, s) for s in steps)
+    lost = float((exact - printed).mean())
+    return replace(tabled, lines=replace(tabled.lines, base_points=round(base) + round(lost)))
+
+
+def _line(line: Line, compacted: NDArray[np.float64], points: NDArray[np.int64]) -> Line:
+    n, n_cells = line.table.n, line.input.n_cells
+    neutral = float(compacted[:n_cells] @ n / n.sum()) if n.sum() else 0.0
+    return replace(line, compacted=compacted, points=points, neutral=math.floor(neutral + 0.5))
+
+
+# --- the document -------------------------------------------------------------------------------
+
+
+def _document(
+    inputs: Sequence[Input], table: PairTable, points: NDArray[np.int64]
+) -> dict[str, Any]:
+    first, second = inputs[table.first], inputs[table.second]
+    # A word never seen has a row or column of its own, and adds nothing: a table has mean 0.
+    padded = np.pad(points, ((0, int(first.is_word)), (0, int(second.is_word))))
+    return {
+        "rows": {"name": first.name, "bins": _bins(first, table.rows)},
+        "columns": {"name": second.name, "bins": _bins(second, table.columns)},
+        "points": padded.tolist(),
+    }
+
+
+def _bins(of: Input, groups: Groups) -> list[dict[str, Any]]:
+    """The bins of an axis in the order of their groups."""
+    n_groups = int(groups[: of.n_cells].max()) + 1
+    cells = [np.flatnonzero(groups[: of.n_cells] == g).tolist() for g in range(n_groups)]
+    known: list[dict[str, Any]]
+    if of.is_word:
+        by_cell = of.words_by_cell
+        known = [{"words": [word for cell in group for word in by_cell[cell]]} for group in cells]
+    else:
+        known = [_range(of, group) for group in cells]
+    known += [{"values": [code]} for code in of.codes]
+    known += [{"state": "missing"}] + ([{"state": "unseen"}] if of.is_word else [])
+    return known
+
+
+def _range(of: Input, cells: Sequence[int]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if cells[0] > 0:
+        found["from"] = of.edges[cells[0] - 1]
+    if cells[-1] < len(of.edges):
+        found["to"] = of.edges[cells[-1]]
+    return found
