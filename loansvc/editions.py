@@ -1,8 +1,8 @@
 """Edition: a dated, immutable, digested document with a reference and an approver.
 
-Scorecards, village registers, policies and rates are all editions. Here: the head they share,
-which one is in force on a day, the digest, the text form that programs write, and `Reader`, with
-which each kind reads its document and refuses what it does not know.
+Scorecards, village registers, policies, rates and standards are all editions. Here: the head they
+share, which one is in force on a day, the digest, the text form that programs write, and `Reader`,
+with which each kind reads its document and refuses what it does not know.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any, Generic, NoReturn, TypeVar
 from loansvc.application import PRODUCTS
 from loansvc.errors import EditionRefused, NoEditionInForce
 
-KINDS = ("scorecard", "villages", "policy", "rates")
+KINDS = ("scorecard", "villages", "policy", "rates")  # the four that a decision is made under
+EVERY_KIND = (*KINDS, "standard")  # and those that help to make them
 COUNTY = "county"  # the `product` of registers and rates, which hold for every product
 ROLES = ("champion", "challenger")
 
@@ -113,7 +114,7 @@ def _line(value: Any) -> str:
 
 def read_head(reader: Reader) -> Head:
     """The head of a document, whatever its kind."""
-    kind = reader.word("kind", KINDS)
+    kind = reader.word("kind", EVERY_KIND)
     products = PRODUCTS if kind in ("scorecard", "policy") else (COUNTY,)
     head = Head(
         kind=kind,

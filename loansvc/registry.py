@@ -29,8 +29,18 @@ from loansvc.editions import (
 from loansvc.errors import EditionRefused, NotFound
 from loansvc.files import alone_in, write_whole
 from loansvc.policy.document import read_policy
+from loansvc.provenance import (
+    NONE_NEEDED,
+    impact_assessment_of,
+    missing_from,
+    operator_of,
+    same_person,
+)
 from loansvc.rates import read_rates
+from loansvc.reasons import NUMBER_TEXTS, WORD_TEXTS
+from loansvc.scorecard import Scorecard, ScoredCharacteristic
 from loansvc.scorecard.document import read_scorecard
+from loansvc.standards import read_standard
 from loansvc.villages import read_register
 
 LOCK = "editions.lock"
@@ -41,8 +51,15 @@ FOLDERS = {
     "villages": "villages",
     "policy": "policies",
     "rates": "rates",
+    "standard": "standards/village_rating",
 }
-FORMATS = {"scorecard": ".json", "villages": ".json", "policy": ".toml", "rates": ".json"}
+FORMATS = {
+    "scorecard": ".json",
+    "villages": ".json",
+    "policy": ".toml",
+    "rates": ".json",
+    "standard": ".toml",
+}
 
 
 class Registry:
@@ -133,7 +150,8 @@ def publish(
     It holds once the lock names it; what was killed before that is put right by publishing again.
 
     `valid_from` may be later than the document's own first day. A file of the same stem ending in
-    `.md` (the model card) comes along.
+    `.md` (the model card) comes along. A card must say how it was made and by whom, and every
+    characteristic what it is called; whoever made it does not approve it.
 
     Raises:
         EditionRefused: the document is wrong, or another edition starts on the same day.
@@ -157,6 +175,9 @@ def publish(
             "path": _place_for(head, entries, digest_of(data)),
         }
         _check_publication(entry, head, entries, source.name)
+        if isinstance(content, Scorecard):
+            training = _parse(data, source.name, source.suffix).get("training")
+            _check_governance(content, training, entry, entries, source.name)
         _put(folder, entry["path"], data, card=source.with_suffix(".md"))
         lock = to_text({"editions": [*entries, entry]})
         write_whole(folder / LOCK, lock.encode(), part_folder=folder)
@@ -197,6 +218,52 @@ def _check_publication(
             f"{name}: another {entry['role']} {head.kind} of {head.product} starts on "
             f"{entry['valid_from']}. Choose a later first day: --valid-from DATE"
         )
+
+
+def _check_governance(
+    card: Scorecard,
+    training: Any,
+    entry: dict[str, str],
+    entries: Sequence[dict[str, str]],
+    name: str,
+) -> None:
+    """Made by one, approved by another; complete unless it held in this role before.
+
+    So a rollback to a card older than these rules is never barred, a promotion is.
+    """
+    if same_person(operator_of(training), entry["approver"]):
+        raise EditionRefused(
+            f"{name}: {entry['approver']} made this card and cannot approve it. "
+            "Have another person publish it: --approver NAME"
+        )
+    if any(all(other[k] == entry[k] for k in ("digest", "role")) for other in entries):
+        return
+    if missing := missing_from(training):
+        raise EditionRefused(
+            f"{name}: does not say how it was made; training lacks {', '.join(missing)}. "
+            "Train it with these stated, or add them to the draft, and publish again."
+        )
+    if same_person(impact_assessment_of(training), NONE_NEEDED) and not card.synthetic:
+        raise EditionRefused(
+            f"{name}: training.governance.impact_assessment_id is {NONE_NEEDED!r}, but the card "
+            "does not say that it is synthetic. Name the impact assessment (PIPL art. 55)."
+        )
+    if untold := [c.name for c in card.characteristics if not _is_told(c)]:
+        raise EditionRefused(
+            f"{name}: no reason could name {', '.join(untold)}. Give each characteristic its "
+            "zh and en text, and every word of it."
+        )
+
+
+def _is_told(of: ScoredCharacteristic) -> bool:
+    """Whether a reason can say in zh and en what the characteristic and its words are."""
+    described = of.described
+    if described.own:
+        return described.name not in (described.zh, described.en)
+    if described.words:
+        # A grade (AAA, B) is its own name in both languages.
+        return all(word in WORD_TEXTS or word.isupper() for word in described.words)
+    return described.name in NUMBER_TEXTS
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -287,6 +354,8 @@ def _read_document(data: bytes, name: str) -> tuple[Head, Any]:
             return head, read_register(reader, valid_from=head.valid_from)
         if head.kind == "policy":
             return head, read_policy(reader, head)
+        if head.kind == "standard":
+            return head, read_standard(reader, head)
         return head, read_rates(reader, valid_from=head.valid_from)
 
 
@@ -297,6 +366,18 @@ def read_document(path: Path) -> tuple[Head, Any]:
         EditionRefused: naming the place and what is wrong with it.
     """
     return _read_document(_read_bytes(path, path.name), path.name)
+
+
+def read_plain(path: Path) -> dict[str, Any]:
+    """A JSON document as it stands, whatever it holds.
+
+    Raises:
+        EditionRefused: it is not one.
+    """
+    document = _parse(_read_bytes(path, path.name), path.name, ".json")
+    if not isinstance(document, dict):
+        raise EditionRefused(f"{path.name}: must be a table of keys.")
+    return document
 
 
 def _parse(data: bytes, name: str, suffix: str) -> Any:

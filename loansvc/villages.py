@@ -25,6 +25,9 @@ EVIDENCE = (
     "households_total", "households_rated", "households_a_plus", "borrowers", "borrowers_overdue",
     "balance_yuan", "npl_balance_yuan",
 )  # fmt: skip
+ARM_FIGURES = (
+    "log_loss_ppm", "gain_ppm", "gain_error_ppm", "gain_low_ppm", "gain_high_ppm", "auc_bp",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,15 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Every village-level unit of the county."""
+    """Every village-level unit of the county.
+
+    `fit`: the test that gave the points their weight. Read by people; scoring never looks at it.
+    """
 
     villages: Mapping[str, Village]
     synthetic: bool
     statement: str
+    fit: Mapping[str, Any] = field(default_factory=dict)
 
     def standing(self, code: str, on: date) -> Standing:
         """Rating and points of that village on that day; a code not listed is unrated."""
@@ -133,11 +140,35 @@ def read_register(reader: Reader, *, valid_from: date) -> Register:
     by_code = {v.code: v for v in villages}
     if len(by_code) != len(villages):
         reader.refuse("villages", "lists a village twice")
+    fit = _read_fit(reader.table("fit")) if "fit" in reader else {}
+    if fit.get("weight_percent") == 0 and any(v.points or v.credibility_percent for v in villages):
+        reader.refuse("villages", "must have no points and no credibility where fit has weight 0")
     return Register(
         villages=by_code,
         synthetic=reader.truth("synthetic", default=False),
         statement=reader.text("statement"),
+        fit=fit,
     )
+
+
+def _read_fit(reader: Reader) -> dict[str, Any]:
+    """The out-of-time test of the village term, as `loansvc.training.villages` states it."""
+    with reader:
+        counts = ("loans_fitted", "loans_fitted_bad", "loans_tested", "loans_tested_bad")
+        return {
+            "weight_percent": reader.integer("weight_percent", low=0, high=100),
+            "tested_from": reader.day("tested_from").isoformat(),
+            **{name: reader.text(name) for name in ("rule", "zh", "en")},
+            **{name: reader.integer(name, low=0, high=10**9) for name in counts},
+            "arms": [_read_arm(arm) for arm in reader.tables("arms")],
+        }
+
+
+def _read_arm(reader: Reader) -> dict[str, Any]:
+    with reader:
+        return {"arm": reader.text("arm")} | {
+            name: reader.integer(name, low=-(10**9), high=10**9) for name in ARM_FIGURES
+        }
 
 
 def _read_village(reader: Reader, valid_from: date) -> Village:

@@ -10,7 +10,7 @@ import sys
 import click
 
 from loansvc import __version__
-from loansvc.cli import decisions, editions, service
+from loansvc.cli import cards, decisions, editions, service, training, validating, villages
 from loansvc.errors import LoanError
 
 
@@ -20,8 +20,9 @@ def loansvc() -> None:
     """An application in; an explained, durable, replayable credit decision out."""
 
 
-for _command in (*decisions.COMMANDS, *editions.COMMANDS, *service.COMMANDS):
-    loansvc.add_command(_command)
+for _group in (decisions, editions, training, validating, cards, service, villages):
+    for _command in _group.COMMANDS:
+        loansvc.add_command(_command)
 
 
 def main() -> None:

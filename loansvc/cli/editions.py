@@ -1,8 +1,7 @@
-"""publish, editions, policy, train: how editions are made, checked and listed."""
+"""publish, editions, policy: how editions are taken in, checked and listed."""
 
 from __future__ import annotations
 
-import sys
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import click
 
 from loansvc.application import PRODUCTS
 from loansvc.cli.decisions import as_json, print_json
-from loansvc.editions import COUNTY, KINDS, ROLES, Edition, in_force
-from loansvc.errors import EditionRefused, NoEditionInForce, SetupRefused
+from loansvc.editions import COUNTY, EVERY_KIND, ROLES, Edition, in_force
+from loansvc.errors import EditionRefused, NoEditionInForce
 from loansvc.policy import Policy
 from loansvc.registry import Registry, publish, read_document
 from loansvc.settings import Settings
@@ -68,7 +67,7 @@ def editions(*, on: datetime | None, json_: bool) -> None:
 
 def _in_force(registry: Registry, on: date) -> list[Edition[Any]]:
     found = []
-    for kind in KINDS:
+    for kind in EVERY_KIND:
         for product in (*PRODUCTS, COUNTY):
             for role in ROLES:
                 try:
@@ -116,46 +115,4 @@ def check(files: tuple[Path, ...]) -> None:
         raise EditionRefused(f"{refused} of {len(paths)} policies are refused; see above.")
 
 
-@click.command()
-@click.option("--product", type=click.Choice(PRODUCTS), required=True)
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True,
-              help="Folder for the card (.json) and its model card (.md).")  # fmt: skip
-@click.option("--valid-from", type=a_day, required=True, help="First day of the edition.")
-@click.option("--reference", required=True, help="The paper that orders the training.")
-@click.option("--operator", required=True, help="Who trains.")
-@click.option("--applicants", type=click.IntRange(500, 1_000_000), help="Default: as shipped.")
-@click.option("--seed", type=int, help="Default: as shipped.")
-def train(
-    *, product: str, out: Path, valid_from: datetime, reference: str, operator: str,
-    applicants: int | None, seed: int | None,
-) -> None:  # fmt: skip
-    """Train a scorecard on the synthetic county and write it, ready to be published."""
-    try:
-        from loansvc.training import train as workshop
-    except ImportError as error:
-        raise SetupRefused(
-            f"Training needs more packages ({error.name}). Run: pip install 'loansvc[train]', "
-            "or make dev in a checkout"
-        ) from None
-    with click.progressbar(length=100, label="Training", file=sys.stderr) as bar:
-
-        def on_progress(step: str, done: int, of: int) -> None:
-            bar.label = step
-            bar.update(100 * done // of - bar.pos)
-
-        trained = workshop.train_scorecard(
-            product,
-            seed=workshop.DEFAULT_SEED if seed is None else seed,
-            n_applicants=applicants or workshop.DEFAULT_APPLICANTS,
-            valid_from=valid_from.date(),
-            reference=reference,
-            operator=operator,
-            clock=now,
-            on_progress=on_progress,
-        )
-    path = workshop.write(trained, out)
-    click.echo(f"{path}")
-    click.echo(f"Publish it: loansvc publish {path} --approver NAME")
-
-
-COMMANDS = (publish_, editions, policy, train)
+COMMANDS = (publish_, editions, policy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from loansvc.application import PRODUCTS
-from loansvc.editions import COUNTY, KINDS, ROLES
+from loansvc.editions import COUNTY, EVERY_KIND, KINDS, ROLES
 from loansvc.policy import OUTCOMES, SCORE_GRADES, SHARERS, TIERS
 from loansvc.villages import RATINGS
 
@@ -149,7 +149,7 @@ VILLAGE = _object(
     }
 )  # fmt: skip
 EDITION = {
-    "kind": _one_of(KINDS), "product": _one_of((*PRODUCTS, COUNTY)), "role": _one_of(ROLES),
+    "kind": _one_of(EVERY_KIND), "product": _one_of((*PRODUCTS, COUNTY)), "role": _one_of(ROLES),
     "valid_from": DAY, "review_by": _or_null(DAY), "reference": TEXT, "approver": TEXT,
     "digest": TEXT, "path": TEXT,
 }  # fmt: skip

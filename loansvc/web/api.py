@@ -12,7 +12,7 @@ from marshmallow import Schema, ValidationError
 
 from loansvc import __version__
 from loansvc.application import PRODUCTS, Application
-from loansvc.editions import COUNTY, KINDS, ROLES, Edition, digest_of, in_force
+from loansvc.editions import COUNTY, EVERY_KIND, ROLES, Edition, digest_of, in_force
 from loansvc.errors import (
     EditionRefused,
     FieldError,
@@ -50,7 +50,7 @@ class OnSchema(StrictSchema):
 class EditionsQuerySchema(OnSchema):
     """Filters of the list of editions."""
 
-    kind = Word(KINDS)
+    kind = Word(EVERY_KIND)
     product = Word((*PRODUCTS, COUNTY))
     role = Word(ROLES)
 

@@ -11,7 +11,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from loansvc import __version__
 from loansvc.application import PRODUCTS
 from loansvc.decision import Exposure, decide
-from loansvc.editions import COUNTY, KINDS, ROLES
+from loansvc.editions import COUNTY, EVERY_KIND, ROLES
 from loansvc.errors import ApplicationIdReused, FieldError, InvalidApplication, LoanError
 from loansvc.policy import OUTCOMES
 from loansvc.underwriting import Underwriting, body_of
@@ -215,7 +215,7 @@ LIST_PARAMETERS = [
     _query("limit", {"type": "integer", "minimum": 1, "maximum": 100}, "Rows a page; 20."),
 ]
 EDITION_PARAMETERS = [
-    _query("kind", {"type": "string", "enum": list(KINDS)}, "Only this kind."),
+    _query("kind", {"type": "string", "enum": list(EVERY_KIND)}, "Only this kind."),
     _query("product", {"type": "string", "enum": [*PRODUCTS, COUNTY]}, "Only this product."),
     _query("role", {"type": "string", "enum": list(ROLES)}, "Only this role."),
     ON,

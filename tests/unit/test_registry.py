@@ -4,15 +4,20 @@ import json
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from loansvc.application import EDUCATIONS
 from loansvc.editions import digest_of, to_text
 from loansvc.errors import EditionRefused, NoEditionInForce, NotFound
+from loansvc.provenance import NONE_NEEDED, NOT_STATED, REQUIRED
+from loansvc.reasons import WORD_TEXTS
 from loansvc.registry import LOCK, Registry, publish
-from tests.small import CARD, TODAY, publish_text, small_models
+from tests.small import CARD, TODAY, TRAINING, publish_text, small_models
 
 CARD_PATH = "scorecards/credit_loan/2026-07-01.json"
 
@@ -231,3 +236,127 @@ def test_publishers_take_turns(models: Path, tmp_path: Path) -> None:
     with ThreadPoolExecutor(max_workers=8) as pool:
         list(pool.map(one, drafts))
     assert len(Registry.open(models).editions) == before + 8
+
+
+# --- who made it, how, and who approves ---------------------------------------------------------
+
+
+def training_with(path: str, value: object) -> dict[str, Any]:
+    """The small manifest with one key changed; `...` takes it away."""
+    training = deepcopy(TRAINING)
+    part, key = path.split(".")
+    if value is ...:
+        del training[part][key]
+    else:
+        training[part][key] = value
+    return training
+
+
+def a_later_card(**changes: object) -> str:
+    return a_card(valid_from="2026-09-01", **changes)
+
+
+@pytest.mark.parametrize("path", REQUIRED)
+@pytest.mark.parametrize("value", [..., None, "", " ", "Not stated", [], {}], ids=repr)
+def test_a_card_that_does_not_say_how_it_was_made_is_refused(
+    models: Path, tmp_path: Path, path: str, value: object
+) -> None:
+    """Each key of the manifest must be there and say something."""
+    text = a_later_card(training=training_with(path, value))
+    with pytest.raises(EditionRefused, match=f"training lacks {path}[.] "):
+        publish_text(models, tmp_path / "c.json", text)
+    assert not (models / "scorecards/credit_loan/2026-09-01.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        pytest.param("data.sha256", "to follow", id="no checksum"),
+        pytest.param("data.n", 0, id="no cases"),
+        pytest.param("data.n", True, id="not a number"),
+        pytest.param("run.started_at", "2026-06-30", id="no time of day"),
+        pytest.param("run.ended_at", "2026-06-30T10:00:00", id="no offset"),
+        pytest.param("governance.limits", "none", id="one text is no list"),
+        pytest.param("governance.limits", ["a", ""], id="an empty limit"),
+        pytest.param("governance.limits", [NOT_STATED], id="a limit that says nothing"),
+    ],
+)
+def test_a_value_that_does_not_say_it_is_missing(
+    models: Path, tmp_path: Path, path: str, value: object
+) -> None:
+    text = a_later_card(training=training_with(path, value))
+    with pytest.raises(EditionRefused, match=f"training lacks {path}[.] "):
+        publish_text(models, tmp_path / "c.json", text)
+
+
+@pytest.mark.parametrize("training", [..., None, {}, [], "by hand"], ids=repr)
+def test_a_card_without_a_manifest_is_refused_with_all_that_it_lacks(
+    models: Path, tmp_path: Path, training: object
+) -> None:
+    card = json.loads(a_later_card())
+    if training is ...:
+        del card["training"]
+    else:
+        card["training"] = training
+    with pytest.raises(EditionRefused, match="publish again") as refused:
+        publish_text(models, tmp_path / "c.json", to_text(card))
+    assert all(path in str(refused.value) for path in REQUIRED)
+
+
+@pytest.mark.parametrize(
+    "approver",
+    [
+        "a tester", " A  Tester ", "A TESTER", "ａ　ｔｅｓｔｅｒ", "a\u200b tester", "a\ttester",
+    ],
+)  # fmt: skip
+def test_who_made_a_card_does_not_approve_it(models: Path, tmp_path: Path, approver: str) -> None:
+    """However the name is written."""
+    draft = tmp_path / "c.json"
+    draft.write_text(a_later_card())
+    with pytest.raises(EditionRefused, match="made this card and cannot approve it"):
+        publish(models, draft, role="champion", approver=approver)
+
+
+def test_who_made_a_card_does_not_promote_it(models: Path, tmp_path: Path) -> None:
+    publish_text(models, tmp_path / "c.json", a_later_card(), role="challenger")
+    with pytest.raises(EditionRefused, match="cannot approve it"):
+        publish(models, tmp_path / "c.json", role="champion", approver="A Tester")
+
+
+def test_only_a_synthetic_card_needs_no_impact_assessment(models: Path, tmp_path: Path) -> None:
+    training = training_with("governance.impact_assessment_id", NONE_NEEDED)
+    with pytest.raises(EditionRefused, match="does not say that it is synthetic"):
+        publish_text(models, tmp_path / "c.json", a_later_card(training=training))
+    publish_text(models, tmp_path / "c.json", a_later_card(training=training, synthetic=True))
+
+
+def test_a_word_that_no_reason_could_name_is_refused(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [{"words": [word], "points": 0} for word in EDUCATIONS]
+    states = [{"state": s, "points": 0} for s in ("missing", "unseen")]
+    education = {"education": {"bins": [*words, *states]}}
+    text = a_later_card(characteristics={**CARD["characteristics"], **education})
+    monkeypatch.delitem(WORD_TEXTS, "primary")
+    with pytest.raises(EditionRefused, match="no reason could name education"):
+        publish_text(models, tmp_path / "c.json", text)
+
+
+def test_a_card_from_before_these_rules_opens_and_can_be_rolled_back_to(
+    models: Path, tmp_path: Path
+) -> None:
+    """Opening asks for no manifest, and the safest remedy is never barred."""
+    path = models / CARD_PATH
+    old = json.loads(path.read_text())
+    del old["training"]
+    path.write_text(to_text(old))
+    lock = json.loads((models / LOCK).read_text())
+    entry = next(e for e in lock["editions"] if e["path"] == CARD_PATH)
+    entry["digest"] = digest_of(path.read_bytes())
+    (models / LOCK).write_text(to_text(lock))
+    publish_text(models, tmp_path / "c.json", a_later_card())
+    publish(models, path, role="champion", approver="test", valid_from=date(2026, 10, 1))
+    found = Registry.open(models).in_force("credit_loan", TODAY).scorecard
+    assert found.digest == entry["digest"]
+    with pytest.raises(EditionRefused, match="training lacks"):
+        publish(models, path, role="challenger", approver="test", valid_from=date(2026, 11, 1))
