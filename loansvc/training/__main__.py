@@ -32,10 +32,10 @@ from loansvc.training.villages import (
     village_loans,
 )
 
-VALID_FROM = date(2026, 7, 1)
+VALID_FROM = date(2026, 12, 1)
 SHANGHAI = timezone(timedelta(hours=8))  # the county's time; no summer time since 1991
 OPERATOR = "loansvc.training"
-REFERENCE = "synthetic county model 2026-07 (method: section 3 of the model card)"
+REFERENCE = "synthetic county model 2026-12 (method: section 3 of the model card)"
 
 
 def main(folder: Path) -> None:

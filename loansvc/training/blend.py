@@ -227,13 +227,11 @@ def _trained(
     return Trained(model, tables, calibration, parity, unseen, n_iter)
 
 
-def shifted(
-    calibration: Calibration, *, bad_rate: float, population_bad_rate: float
-) -> Calibration:
-    """For a population with another bad rate than the sample, which was enriched.
+def prior_shift(bad_rate: float, population_bad_rate: float) -> float:
+    """What to add to ln(bad / good) where the sample was enriched, for the population.
 
-    >>> round(shifted(Calibration(0.0, 1.0), bad_rate=0.5, population_bad_rate=0.2).intercept, 3)
+    >>> round(prior_shift(0.5, 0.2), 3)
     -1.386
     """
     odds, odds_here = (r / (1 - r) for r in (population_bad_rate, bad_rate))
-    return replace(calibration, intercept=calibration.intercept + float(np.log(odds / odds_here)))
+    return float(np.log(odds / odds_here))

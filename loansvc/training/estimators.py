@@ -34,7 +34,7 @@ from threadpoolctl import threadpool_limits
 from loansvc.scorecard.document import MOST_PAIRS
 from loansvc.training import intake
 from loansvc.training.agreement import agreement_of
-from loansvc.training.blend import N_FOLDS, Trained, fit_blend, fit_woe, has_enough, shifted
+from loansvc.training.blend import N_FOLDS, Trained, fit_blend, fit_woe, has_enough, prior_shift
 from loansvc.training.card import Card
 from loansvc.training.cells import Input, Slots, encode
 from loansvc.training.compact import Limits, Lines, moved, to_lines
@@ -102,24 +102,21 @@ class _Scorecard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         # Two threads on a busy machine can take many times as long as one.
         with threadpool_limits(1):
             trained = self._train(inputs, slots, is_bad, weights)
-        calibration = trained.calibration
+        self.prior_shift_ = 0.0
         if self.population_bad_rate is not None:
             rate = float(np.average(is_bad, weights=weights))
-            calibration = shifted(
-                calibration, bad_rate=rate, population_bad_rate=self.population_bad_rate
-            )
-        self.inputs_, self.model_, self.calibration_ = inputs, trained.model, calibration
+            self.prior_shift_ = prior_shift(rate, self.population_bad_rate)
+        self.inputs_, self.model_ = inputs, trained.model
+        self.calibration_ = trained.calibration
         self.lines_: Lines = to_lines(trained.tables, trained.calibration, self._limits())
         self.tabled_: Tabled | None = self._tabled(trained, slots, is_bad, weights)
         if self.tabled_ is not None:
             self.lines_ = self.tabled_.lines
-        self.lines_ = moved(self.lines_, calibration.intercept - trained.calibration.intercept)
+        self.lines_ = moved(self.lines_, self.prior_shift_)
         self.parity_, self.n_iter_ = trained.parity, trained.n_iter
         self.calibration_slope_ = trained.slope
         # The tables equal the model within 1e-9, as was just asserted, and are quicker.
-        model = calibration.log_odds_bad(trained.tables.log_odds_bad(slots))
-        if self.tabled_ is not None:
-            model = model + self.tabled_.pairs.log_odds_bad(slots.astype(np.int64))
+        model = self._calibrated(trained.tables.log_odds_bad(slots), slots)
         self.agreement_ = agreement_of(model, self.lines_, slots, self.tabled_)
         self.n_, self.n_bad_ = len(slots), int(is_bad.sum())
         self.card_ = self.compile().card
@@ -184,13 +181,16 @@ class _Scorecard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         A word never seen is to the model as if not known; the card has neutral points for it.
         """
         check_is_fitted(self, "card_")
-        return self._model_log_odds_bad(encode(self._frame(X, reset=False), self.inputs_))
+        slots = encode(self._frame(X, reset=False), self.inputs_)
+        return self._calibrated(self.model_.log_odds_bad(slots), slots)
 
-    def _model_log_odds_bad(self, slots: Slots) -> NDArray[np.float64]:
-        found = np.asarray(self.calibration_.log_odds_bad(self.model_.log_odds_bad(slots)))
-        if self.tabled_ is None:
-            return found
-        return np.asarray(found + self.tabled_.pairs.log_odds_bad(slots.astype(np.int64)))
+    def _calibrated(self, own: NDArray[np.float64], slots: Slots) -> NDArray[np.float64]:
+        """Of the model's own log-odds: with tables, and for the population."""
+        found = self.calibration_.log_odds_bad(own)
+        if self.tabled_ is not None:
+            found = found + self.tabled_.pairs.log_odds_bad(slots.astype(np.int64))
+            found = self.tabled_.calibration.log_odds_bad(found)
+        return np.asarray(found + self.prior_shift_)
 
     # --- what comes in ---------------------------------------------------------------------------
 

@@ -232,7 +232,7 @@ def _manifest(
             "iterations": estimator.n_iter_,
             "seed": job.seed,
             "calibration": {
-                "intercept": round(estimator.calibration_.intercept, 6),
+                "intercept": round(estimator.calibration_.intercept + estimator.prior_shift_, 6),
                 "slope": round(estimator.calibration_slope_, 6),
             },
         },

@@ -10,8 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from loansvc.training.blend import stack
 from loansvc.training.cells import Input, Slots
-from loansvc.training.compact import POINTS_PER_LOG_ODDS, SCORE_AT_EVEN_ODDS, Line, Lines
+from loansvc.training.compact import (
+    POINTS_PER_LOG_ODDS,
+    SCORE_AT_EVEN_ODDS,
+    Calibration,
+    Line,
+    Lines,
+)
 from loansvc.training.pairs import (
     Additive,
     Axis,
@@ -27,27 +34,33 @@ Groups = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Tabled:
-    """Lines with what the tables change in them; the tables; their whole points; their test."""
+    """Lines with what the tables change in them; the tables; their whole points; their test.
+
+    `calibration`: of all of it together, from the test's predictions out of fold. It is in `lines`
+    and `points`, not in `pairs`.
+    """
 
     lines: Lines
     pairs: Pairs
     points: tuple[NDArray[np.int64], ...]
     test: PairTest
+    calibration: Calibration
 
     def scores(self, slots: Slots, step: str) -> NDArray[np.float64]:
         """What the tables add to the score of each row: `compacted`, or in whole `points`."""
         codes, total = slots.astype(np.int64), np.zeros(len(slots))
         for table, points in zip(self.pairs.tables, self.points, strict=True):
-            exact = -POINTS_PER_LOG_ODDS * table.log_odds
+            exact = -POINTS_PER_LOG_ODDS * self.calibration.slope * table.log_odds
             total += (points if step == "points" else exact).ravel()[table.cells(codes)]
         return total
 
     @property
     def rounding_bound_points(self) -> float:
         """The most that rounding of the tables can move any score."""
+        scale = POINTS_PER_LOG_ODDS * self.calibration.slope
         return float(
             sum(
-                np.abs(points + POINTS_PER_LOG_ODDS * table.log_odds).max()
+                np.abs(points + scale * table.log_odds).max()
                 for table, points in zip(self.pairs.tables, self.points, strict=True)
             )
         )
@@ -101,23 +114,35 @@ def with_pairs(
     test = pair_test(
         codes, is_bad, axes, lambda rows: train(rows).additive(), k=k, seed=seed, weights=weights
     )
-    return _printed(untabled.lines, pairs, axes, slots, test)
+    intercept, [slope] = stack(
+        test.log_odds_bad[:, None], is_bad, prior=np.ones(1), weights=weights
+    )
+    calibration = Calibration(intercept, float(slope))
+    return _printed(untabled.lines, pairs, axes, slots, test, calibration)
 
 
 def _printed(
-    lines: Lines, pairs: Pairs, axes: Sequence[Axis], slots: Slots, test: PairTest
+    lines: Lines,
+    pairs: Pairs,
+    axes: Sequence[Axis],
+    slots: Slots,
+    test: PairTest,
+    calibration: Calibration,
 ) -> Tabled:
+    slope = calibration.slope
     changed = [
-        line.compacted - POINTS_PER_LOG_ODDS * change
+        slope * (line.compacted - POINTS_PER_LOG_ODDS * change)
         for line, change in zip(lines.lines, pairs.lines, strict=True)
     ]
-    whole = whole_points(changed, pairs.tables, axes)
+    scaled = [replace(table, log_odds=slope * table.log_odds) for table in pairs.tables]
+    whole = whole_points(changed, scaled, axes)
     new = [
         _line(line, compacted, points)
         for line, compacted, points in zip(lines.lines, changed, whole.lines, strict=True)
     ]
-    base = lines.base - POINTS_PER_LOG_ODDS * pairs.base
-    tabled = Tabled(Lines(base, round(base), tuple(new)), pairs, whole.tables, test)
+    log_odds_bad = (SCORE_AT_EVEN_ODDS - lines.base) / POINTS_PER_LOG_ODDS + pairs.base
+    base = float(calibration.score(log_odds_bad))
+    tabled = Tabled(Lines(base, round(base), tuple(new)), pairs, whole.tables, test, calibration)
     # The printed base also takes up the mean of all rounding, so that the average score stays.
     steps = ("compacted", "points")
     exact, printed = (tabled.lines.scores(slots, s) + tabled.scores(slots, s) for s in steps)

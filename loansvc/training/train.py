@@ -7,7 +7,7 @@ at the cases laid aside. Everything random hangs on one seed; the time of day is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -17,13 +17,14 @@ import numpy as np
 
 from loansvc.editions import to_text
 from loansvc.provenance import NONE_NEEDED
+from loansvc.training.card import Card
 from loansvc.training.cells import encode
 from loansvc.training.document import document_of
 from loansvc.training.fitting import N_FITS, Fit, fit_card
 from loansvc.training.manifest import Run
 from loansvc.training.report import model_card
 from loansvc.training.synthetic import Population, generate
-from loansvc.training.validation import Figures, auc, figures
+from loansvc.training.validation import Figures, ValidationReport, auc, figures, validate
 
 DEFAULT_SEED = 20261123  # a date, not chosen by its figures
 DEFAULT_APPLICANTS = 86_000  # leaves about 20,000 loans to train on and 6,700 to check with
@@ -31,6 +32,7 @@ HELD_OUT_SHARE = 0.25
 # Through the door: everybody who applies, also whom the old rule turned away. Only the synthetic
 # county knows their outcome, and only it knows how good a model could be (the oracle).
 N_DOOR = 100_000
+CUTOFF = 560  # from which the shipped policies may say yes
 DOOR_SEED_STEP = 1_000_003  # a prime: fresh people for every seed
 
 # What holds for every card of the synthetic county, unless the caller says otherwise.
@@ -109,6 +111,9 @@ def train_scorecard(
         door=through_the_door(fitted, product=product, seed=seed),
     )  # fmt: skip
     document = document_of(run, fitted, trained_on, held_out, reached)
+    report = validated(document, trained_on, held_out, seed=seed).to_dict()
+    del report["about"]["digest"]  # of the document before the report was in it
+    document["training"]["validation"] = report
     on_progress("done", n_steps, n_steps)
     return TrainedCard(
         product, valid_from, document, model_card(document), fitted,
@@ -135,6 +140,22 @@ def held_out_figures(fitted: Fit, held_out: Population, *, seed: int) -> Figures
         true_log_odds_bad=held_out.truth["log_odds_bad"].to_numpy(),
         seed=seed,
     )
+
+
+def validated(
+    document: Mapping[str, Any], trained_on: Population, held_out: Population, *, seed: int
+) -> ValidationReport:
+    """The reviewer's report on the cases laid aside. Villages are left to the register."""
+    data = held_out.frame.assign(
+        is_bad=held_out.truth["is_bad"],
+        half_year=held_out.frame["application_month"] // 6,
+        true_log_odds_bad=held_out.truth["log_odds_bad"],
+    )
+    return validate(
+        Card.of(document), data, target="is_bad", reference=trained_on.frame, time="half_year",
+        groups=("primary_group", "entity"), protected={"sex": "sex", "age": "age_years"},
+        cutoff=CUTOFF, oracle="true_log_odds_bad", seed=seed,
+    )  # fmt: skip
 
 
 def through_the_door(fitted: Fit, *, product: str, seed: int) -> dict[str, float]:

@@ -57,7 +57,7 @@ STATEMENT = (
     "Ratings, evidence and dates of this register are synthetic; only names and codes are real. "
     "For demonstration."
 )
-REFERENCE = "synthetic village register 2026-07 (rating scheme: DOMAIN 2.3, proposal)"
+REFERENCE = "synthetic village register 2026-12 (rating scheme: DOMAIN 2.3, proposal)"
 
 # Towns are assessed one after another, all villages of a town on one day, but for those below.
 ASSESSED_ON = {

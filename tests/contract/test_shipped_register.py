@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from datetime import date
@@ -13,7 +14,7 @@ from loansvc.editions import Head
 from loansvc.registry import read_document
 from loansvc.villages import Register, Village
 
-FILE = Path(__file__).parents[2] / "models" / "villages" / "2026-07-01.json"
+FILE = Path(__file__).parents[2] / "models" / "villages" / "2026-12-01.json"
 READ: tuple[Head, Register] = read_document(FILE)
 HEAD, REGISTER = READ
 VILLAGES = list(REGISTER.villages.values())
@@ -39,7 +40,7 @@ def meets(village: Village, rating: str) -> bool:
 def test_register_lists_the_154_units_of_the_county() -> None:
     """From its first day, marked synthetic."""
     assert len(VILLAGES) == 154
-    assert (HEAD.product, HEAD.valid_from) == ("county", date(2026, 7, 1))
+    assert (HEAD.product, HEAD.valid_from) == ("county", date(2026, 12, 1))
     assert REGISTER.synthetic
     assert "合成数据" in REGISTER.statement
 
@@ -112,3 +113,12 @@ def test_invented_revocation_says_so_first_in_both_languages() -> None:
     assert revocation.reason.startswith("合成示例，并非真实事件：")
     assert " synthetic example, not a real event: " in revocation.reason
     assert revocation.on == date(2026, 5, 18)
+
+
+def test_register_states_the_test_behind_its_points() -> None:
+    """Out of time, on enough bad loans, and the term that keeps weight gains."""
+    fit = json.loads(FILE.read_text(encoding="utf-8"))["fit"]
+    kept = next(a for a in fit["arms"] if a["arm"] == "card and village term at weight 1")
+    assert fit["weight_percent"] == 100
+    assert kept["gain_ppm"] > kept["gain_error_ppm"] > 0
+    assert fit["loans_tested_bad"] >= 100

@@ -13,7 +13,7 @@ import pytest
 from loansvc.application import BARRED_PURPOSES, CATALOGUE, MODEL_CHARACTERISTICS, PRODUCTS
 from loansvc.registry import read_document
 from loansvc.scorecard import Scorecard
-from loansvc.training.__main__ import shipped_card
+from loansvc.training.__main__ import VALID_FROM, shipped_card
 from loansvc.training.blend import Blend
 from loansvc.training.cells import encode
 from loansvc.training.document import UNSEEN_WORD, card_of
@@ -117,8 +117,10 @@ def test_same_seed_gives_the_same_bytes() -> None:
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_shipped_card_can_be_made_again(product: str) -> None:
     """But for the times of the run, and the Python it ran on."""
-    path = Path(__file__).parents[2] / "models" / "scorecards" / product / "2026-07-01.json"
-    shipped, again = json.loads(path.read_text("utf-8")), shipped_card(product).document
+    path = Path(__file__).parents[2] / "models" / "scorecards" / product / f"{VALID_FROM}.json"
+    shipped, again = (
+        json.loads(t) for t in (path.read_text("utf-8"), shipped_card(product).text())
+    )
     for document in (shipped, again):
         for key in ("started_at", "ended_at", "python"):
             del document["training"]["run"][key]
