@@ -284,7 +284,7 @@ def _of_outcome(values: pd.Series[Any], is_bad: NDArray[np.bool_], said: Said) -
                 "warning", name,
                 f"Column {name} alone tells bad from good with AUC {auc:.2f} and information value "
                 f"{value:.2f}: {word}. If it is not known on the day of application, or is "
-                f"rewritten afterwards, exclude it: --exclude {name}",
+                f"rewritten afterwards, leave it out (on the command line: --exclude {name}).",
             )  # fmt: skip
     if not is_word(values, said) and name not in said.special_codes:
         yield from _codes(numbers(values), is_bad, name)

@@ -279,7 +279,12 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--sets", default="")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--stability", action="store_true", help="how far points move, instead")
     asked = parser.parse_args(arguments)
+    if asked.stability:
+        from tests.bench.stability import report
+
+        return report(asked.folder)
     paths = sorted(asked.folder.glob("*.parquet"), key=lambda p: p.stat().st_size)
     if asked.sets:
         paths = [p for p in paths if p.stem in asked.sets.split(",")]
