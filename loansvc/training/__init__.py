@@ -10,20 +10,30 @@ smooth       an additive model whose neighbouring cells differ little
 woe          weight of evidence, and a logistic regression on it
 blend        the recipe: all of them, weighed against each other
 compact      from exact tables to a few bins of whole points
+tabled       two-way tables on top of the lines (`pairs/` finds, fits and tests them)
+agreement    how far the card is from the model, in points
 compiled     the document of a card of any table, and how far it is from the model
-card         the card: reads, scores, writes
+card         the card: reads, scores, writes, exports
 columns      a card applied to a whole table at once
 estimators   all of it behind scikit-learn's fit and predict_proba
+job          one training on a file, with its manifest
+validation/  a card held against data: the reviewer's report
+export/      the card again as SQL, PMML, ONNX, Excel, and a bundle
+reject       the turned-away, as a band of assumptions
+strategy     cut-offs: approvals, losses, fund, profit
+limits       limits by grade within the fund's cap
+plotting     the font and the look of plots
 
 divisions    the village-level units of the county, with their statistics codes
 county       the synthetic county: every effect, rate and size, with its reason
 synthetic    applicants of that county: what an analyst would get, and the truth apart
 records      the application, as a bank would send it, behind a row of that frame
-validation   discrimination and calibration figures
 document     the scorecard document of a product with its golden cases
 report       the model card, for people
-train        all of it in one call
-villages     the village register, fitted after the card
+train        a product's card from the county, in one call
+manifest     how such a card was made
+villages     points of villages, fitted after the card, and their test
+register     the village register of the county
 
 >>> from loansvc.training import AdditiveBoostingScorecard, Card, WoeLogisticScorecard
 """

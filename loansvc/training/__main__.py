@@ -17,6 +17,12 @@ from loansvc.application import PRODUCTS
 from loansvc.editions import to_text
 from loansvc.training.document import card_of
 from loansvc.training.rates import rates_document
+from loansvc.training.register import (
+    N_APPLICANTS,
+    VILLAGES_SEED,
+    register_document,
+    village_loans,
+)
 from loansvc.training.train import (
     DEFAULT_APPLICANTS,
     DEFAULT_SEED,
@@ -24,13 +30,7 @@ from loansvc.training.train import (
     train_scorecard,
     write,
 )
-from loansvc.training.villages import (
-    N_APPLICANTS,
-    VILLAGES_SEED,
-    fit_villages,
-    register_document,
-    village_loans,
-)
+from loansvc.training.villages import fit_villages
 
 VALID_FROM = date(2026, 12, 1)
 SHANGHAI = timezone(timedelta(hours=8))  # the county's time; no summer time since 1991

@@ -16,19 +16,21 @@ from loansvc.rates import read_rates
 from loansvc.registry import read_document
 from loansvc.standards import Standard, rate
 from loansvc.training.rates import rates_document
-from loansvc.training.villages import (
+from loansvc.training.register import (
     A_PLUS_SHARES,
-    LEAST_TAU,
     MOST_NPL,
     MOST_OVERDUE,
+    fit_section,
+    register_document,
+)
+from loansvc.training.villages import (
+    LEAST_TAU,
     MOST_TAU,
     Arm,
     VillageEffects,
     _weight,
     effects_of,
-    fit_section,
     fit_villages,
-    register_document,
 )
 from loansvc.villages import POINTS_CAP, Register, read_register
 
