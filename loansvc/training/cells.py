@@ -29,8 +29,9 @@ Slots = NDArray[np.int32]  # (n_rows, n_inputs)
 class Input:
     """One characteristic as the model sees it.
 
-    `edges` for a number, `words` for a word; `rare` words share the cell after them. `codes` are
-    special values of a number. `direction` as in the catalogue: +1 risk grows along the cells, -1
+    `edges` for a number, `words` for a word. `others`: rare words, and those never seen, share a
+    cell after them; `rare` are those of them that the card may print. `codes` are special values
+    of a number. `direction` as in the catalogue: +1 risk grows along the cells, -1
     it falls, 0 free. Words with a direction, or `in_order`, are ranks; others are categories.
     `own`: not as the CATALOGUE has it, so the card describes it.
     """
@@ -40,6 +41,7 @@ class Input:
     edges: tuple[Number, ...] = ()
     words: tuple[str, ...] = ()
     rare: tuple[str, ...] = ()
+    others: bool = False
     codes: tuple[Number, ...] = ()
     in_order: bool = False
     own: bool = False
@@ -47,12 +49,12 @@ class Input:
     @property
     def is_word(self) -> bool:
         """Whether it is one of words, not a number."""
-        return bool(self.words or self.rare)
+        return bool(self.words) or self.others
 
     @property
     def n_cells(self) -> int:
         """How many cells there are beside special codes and "not known"."""
-        return len(self.words) + bool(self.rare) if self.is_word else len(self.edges) + 1
+        return len(self.words) + self.others if self.is_word else len(self.edges) + 1
 
     @property
     def n_slots(self) -> int:
@@ -71,11 +73,11 @@ class Input:
 
     @property
     def words_by_cell(self) -> list[tuple[str, ...]]:
-        """The words of each cell."""
-        return [(word,) for word in self.words] + ([self.rare] if self.rare else [])
+        """The words of each cell that a card may print."""
+        return [(word,) for word in self.words] + ([self.rare] if self.others else [])
 
     def slots(self, values: pd.Series[Any]) -> NDArray[np.int32]:
-        """The slot of each value; "not known" also for a word never seen.
+        """The slot of each value; a word never seen is one of the others, else "not known".
 
         >>> age = Input("business_age_months", -1, edges=(12, 36), codes=(-9,))
         >>> age.slots(pd.Series([11, 12, 500, -9, None])).tolist()
@@ -92,10 +94,11 @@ class Input:
 
     def _slots_of_words(self, values: pd.Series[Any]) -> NDArray[np.int32]:
         """By level: each different value is looked up once."""
-        cell_of = {word: cell for cell, group in enumerate(self.words_by_cell) for word in group}
+        cell_of = {word: cell for cell, word in enumerate(self.words)}
+        stranger = len(self.words) if self.others else self.missing
         codes, levels = pd.factorize(values, use_na_sentinel=True)
         known = words(pd.Series(levels, dtype=object))
-        found = [self.missing if w is None else cell_of.get(w, self.missing) for w in known]
+        found = [self.missing if w is None else cell_of.get(w, stranger) for w in known]
         return np.array([*found, self.missing], dtype=np.int32)[codes]  # -1: not known
 
 

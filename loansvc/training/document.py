@@ -83,8 +83,17 @@ def bins_of(line: Line) -> list[dict[str, Any]]:
     ]
     known.append(_counted(line, [of.missing]) | {"state": "missing"})
     if of.is_word:
-        known.append({"state": "unseen", "points": line.neutral, "n": 0, "n_bad": 0})
+        known.append(_unseen(line))
     return known
+
+
+def _unseen(line: Line) -> dict[str, Any]:
+    """Words never seen: as the rare ones are, whose words may not be printed; else neutral."""
+    of = line.input
+    if not of.others:
+        return {"state": "unseen", "points": line.neutral, "n": 0, "n_bad": 0}
+    counted = _counted(line, [of.n_cells - 1]) | {"state": "unseen"}
+    return counted if not of.rare else counted | {"n": 0, "n_bad": 0}
 
 
 def _number_bins(line: Line) -> list[dict[str, Any]]:
@@ -104,13 +113,13 @@ def _word_bins(line: Line) -> list[dict[str, Any]]:
 
     Of a CATALOGUE characteristic one bin a word; of another, words with equal points share one.
     """
-    groups = [[cell] for cell in range(line.input.n_cells)]
+    of_cell = line.input.words_by_cell
+    groups = [[cell] for cell in range(line.input.n_cells) if of_cell[cell]]
     if line.input.own:
         by_points: dict[int, list[int]] = {}
         for [cell] in groups:
             by_points.setdefault(int(line.points[cell]), []).append(cell)
         groups = list(by_points.values())
-    of_cell = line.input.words_by_cell
     bins = [
         _counted(line, cells) | {"words": [word for cell in cells for word in of_cell[cell]]}
         for cells in groups

@@ -34,7 +34,15 @@ from threadpoolctl import threadpool_limits
 from loansvc.scorecard.document import MOST_PAIRS
 from loansvc.training import intake
 from loansvc.training.agreement import agreement_of
-from loansvc.training.blend import N_FOLDS, Trained, fit_blend, fit_woe, has_enough, prior_shift
+from loansvc.training.blend import (
+    FEW,
+    N_FOLDS,
+    Trained,
+    fit_blend,
+    fit_woe,
+    has_enough,
+    prior_shift,
+)
 from loansvc.training.card import Card
 from loansvc.training.cells import Input, Slots, encode
 from loansvc.training.compact import Limits, Lines, moved, to_lines
@@ -81,7 +89,7 @@ class _Scorecard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         said = self._said()
         found = intake.of_features(frame, is_bad, said)
         found.check()
-        for finding in found:
+        for finding in (*intake.of_bads(is_bad), *found):
             warnings.warn(finding.text, intake.TableWarning, stacklevel=2)
         self.findings_ = tuple(found)
         inputs = inputs_of(frame.drop(columns=found.dropped), said)
@@ -89,7 +97,13 @@ class _Scorecard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         order = _canonical_order(slots, is_bad, weights)
         weights = None if weights is None else weights[order]
         self._finish(inputs, slots[order], is_bad[order], weights)
+        assert (self.card_.score(frame) == self._points(slots)).all(), "the card is its lines"
         return self
+
+    def _points(self, slots: Slots) -> NDArray[np.float64]:
+        """The score of each row of slots, from the lines the card was printed from."""
+        points = self.lines_.scores(slots, "points")
+        return points if self.tabled_ is None else points + self.tabled_.scores(slots, "points")
 
     def _finish(
         self,
@@ -178,7 +192,8 @@ class _Scorecard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def model_log_odds_bad(self, X: Any) -> NDArray[np.float64]:
         """ln(bad / good) by the trained model behind the card, calibrated, `(n_rows,)`.
 
-        A word never seen is to the model as if not known; the card has neutral points for it.
+        A word never seen is to the model as the rare ones are; where there are none, as if not
+        known, while the card has neutral points for it.
         """
         check_is_fitted(self, "card_")
         slots = encode(self._frame(X, reset=False), self.inputs_)
@@ -223,6 +238,12 @@ class _Scorecard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"Only binary classification is supported. The type of the target is {kind}."
             )
         self.classes_, codes = np.unique(y, return_inverse=True)
+        if self.classes_.dtype.kind not in "biuf":
+            warnings.warn(
+                f"The target holds words: {self.classes_[-1]} is taken for the bad outcome. "
+                "Give 1 for bad and 0 for good to be sure.",
+                intake.TableWarning, stacklevel=3,
+            )  # fmt: skip
         return np.asarray(codes == 1 if len(self.classes_) == 2 else np.zeros(len(y), dtype=bool))
 
     def _said(self) -> Said:
@@ -301,8 +322,8 @@ class AdditiveBoostingScorecard(_Scorecard):
         super()._check_parameters()
         if not 0 <= self.pairs <= MOST_PAIRS:
             raise UnfitTable(f"pairs must be from 0 to {MOST_PAIRS}.")
-        if self.n_bags < 2 or self.max_iter < 1:
-            raise UnfitTable("n_bags must be at least 2, and max_iter at least 1.")
+        if not 2 <= self.n_bags <= FEW or self.max_iter < 1:
+            raise UnfitTable(f"n_bags must be from 2 to {FEW}, and max_iter at least 1.")
 
     def _train(
         self,

@@ -22,6 +22,8 @@ from loansvc.training.table import UnfitTable, kind_of, numbers, words
 
 RARE_SHARE = 0.03  # a level under 3 percent and under LEAST_CASES joins the others that are
 SHOWN = 10  # columns, in a refusal
+# What fewer cases share may tell who they are: such words are not printed, and score as unseen.
+LEAST_PRINTED, FEW_ROWS = 10, 200  # of so few rows every word is printed
 MOST_WORDS = 40  # of more levels, the less frequent join the others; a document has 50 bins
 
 
@@ -142,6 +144,12 @@ def _input(name: str, frame: pd.DataFrame, said: Said) -> Input:
     values, direction = frame[name], said.monotone.get(name, 0)
     if is_catalogued(frame.columns) and not (said.special_codes or said.categorical or said.orders):
         of = catalogued(name, values)
+        strangers = set(words(values)) - {*of.words, None} if of.words else set()
+        if strangers:
+            raise UnfitTable(
+                f"Column {name} holds {len(strangers)} words that the CATALOGUE does not have. "
+                f"Write them as {', '.join(of.words)}, or rename the column."
+            )
         return replace(of, direction=said.monotone.get(name, of.direction))
     if is_word(values, said):
         return _of_words(name, values, direction, said.orders.get(name))
@@ -159,10 +167,10 @@ def _of_words(
 ) -> Input:
     counts = pd.Series(words(values), dtype=object).value_counts()
     if order is not None:
-        strangers = sorted(set(counts.index) - set(order))
-        if strangers:
+        n_strangers = len(set(counts.index) - set(order))
+        if n_strangers:
             raise UnfitTable(
-                f"orders: {name} also has {', '.join(map(repr, strangers[:5]))}. "
+                f"orders: {name} also has {n_strangers} words that stand in no place. "
                 "Give each of its words a place in the order."
             )
         return Input(name, direction, words=order, in_order=True, own=True)
@@ -175,4 +183,9 @@ def _of_words(
     least = min(RARE_SHARE * n_rows, least_cases(n_rows)) if n_rows >= LEAST_CASES else 0
     frequent = [word for word, n in counts.items() if n >= least][:MOST_WORDS]
     rare = sorted(set(counts.index) - set(frequent))
-    return Input(name, 0, words=tuple(sorted(map(str, frequent))), rare=tuple(rare), own=True)
+    if n_rows >= FEW_ROWS:
+        printed = tuple(word for word in rare if counts[word] >= LEAST_PRINTED)
+    else:
+        printed = tuple(rare)
+    kept = tuple(sorted(map(str, frequent)))
+    return Input(name, 0, words=kept, rare=printed, others=bool(rare), own=True)

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loansvc.training.edges import edges_of
-from loansvc.training.inputs import Said, check_known, is_word
+from loansvc.training.inputs import FEW_ROWS, LEAST_PRINTED, Said, check_known, is_word
 from loansvc.training.table import UnfitTable, kind_of, numbers, words
 from loansvc.training.woe import information_value
 
@@ -28,6 +28,9 @@ STRONG_IV = 0.5  # the customary mark of "suspiciously strong" (Siddiqi 2006)
 LEAK_IV = 1.5  # three times that: no honest column of eleven public tables but one reaches it
 LEAK_BINS, LEAK_LEAST = 10, 30  # coarse, so that chance alone does not look like knowledge
 ID_SHARE, ID_LEAST = 0.9, 20  # of different words among the known; fewer rows tell nothing
+RARE_SHARE = 0.5  # of the rows in words that fewer than LEAST_PRINTED have: names, not levels
+PERSONAL_SHARE = 0.5  # of texts that look like the number of a person or a phone
+LOOKS_PERSONAL = re.compile(r"\d{17}[\dXx]|1[3-9]\d{9}")  # GB 11643; mobile numbers
 SHOWN = 5  # values named in a finding
 CODES = (*range(-9, 0), -99, -999, -9999, 9, 98, 99, 998, 999, 9998, 9999, 99999, 999999)
 CODE_LEAST, CODE_Z = 30, 3.0  # cases of a code, and standard errors its bad rate lies off the rest
@@ -110,7 +113,7 @@ def inspect(
     if any(f.level == "error" for f in found):
         return _sorted([*found, *of_columns(rest, said)])
     is_bad = frame[target].to_numpy(dtype=np.float64) == 1
-    return _sorted([*found, *_of_bads(is_bad), *of_features(rest, is_bad, said)])
+    return _sorted([*found, *of_bads(is_bad), *of_features(rest, is_bad, said)])
 
 
 def of_features(frame: pd.DataFrame, is_bad: NDArray[np.bool_], said: Said) -> Findings:
@@ -172,11 +175,12 @@ def _of_target(values: pd.Series[Any], name: str) -> Iterator[Finding]:
         )  # fmt: skip
     levels = values.dropna().unique().tolist()
     if any(v not in (0, 1) for v in levels):
-        shown = ", ".join(map(str, sorted(levels, key=str)[:SHOWN]))
-        more = f" and {len(levels) - SHOWN} more" if len(levels) > SHOWN else ""
+        shown = f"{len(levels):,} values"  # which may be amounts, or persons
+        if len(levels) <= SHOWN:
+            shown = ", ".join(map(str, sorted(levels, key=str)))
         yield Finding(
             "error", name,
-            f"Target {name} must be 0 (good) or 1 (bad), but holds {shown}{more}. Make it so.",
+            f"Target {name} must be 0 (good) or 1 (bad), but holds {shown}. Make it so.",
         )  # fmt: skip
     elif len(levels) < 2:
         only = f"is {levels[0]:g} in every row" if levels else "holds nothing"
@@ -185,7 +189,8 @@ def _of_target(values: pd.Series[Any], name: str) -> Iterator[Finding]:
         )
 
 
-def _of_bads(is_bad: NDArray[np.bool_]) -> Iterator[Finding]:
+def of_bads(is_bad: NDArray[np.bool_]) -> Iterator[Finding]:
+    """Whether bad cases are few."""
     n_bad = int(is_bad.sum())
     if n_bad < TOO_FEW_BADS:
         text = f"Only {n_bad} bad cases: no card can be trained on fewer than {TOO_FEW_BADS}."
@@ -216,6 +221,9 @@ def _of_column(values: pd.Series[Any], said: Said) -> Iterator[Finding]:
         row = int(np.flatnonzero(np.isinf(_floats(values)))[0]) + 1
         text = f"Column {name} is infinite in row {row}. Replace it by the value meant, or leave it"
         yield Finding("error", name, f"{text} empty if it is not known.")
+    elif _is_personal(known):
+        text = f"Column {name} holds numbers of persons or phones. Leave it out of the table."
+        yield Finding("error", name, text)
     elif known.nunique() == 1 and len(known) == len(values):
         text = f"Column {name} is the same in every row; it is left out."
         yield Finding("warning", name, text, drop=True)
@@ -232,6 +240,11 @@ def _holds_days(known: pd.Series[Any]) -> bool:
     return all(LOOKS_LIKE_A_DAY.fullmatch(v) for v in shown)
 
 
+def _is_personal(known: pd.Series[Any]) -> bool:
+    shown = pd.Series(words(known), dtype=str)
+    return bool(shown.str.fullmatch(LOOKS_PERSONAL).mean() >= PERSONAL_SHARE)
+
+
 def _half_numbers(known: pd.Series[Any], said: Said) -> bool:
     """Whether most of the different texts are numbers, and some are not."""
     if known.name in said.categorical or known.name in said.orders:
@@ -245,7 +258,7 @@ def _like_an_id(values: pd.Series[Any], known: pd.Series[Any], said: Said) -> It
     name, n, n_different = str(values.name), len(known), int(known.nunique())
     if n < ID_LEAST:
         return
-    if is_word(values, said) and n_different > ID_SHARE * n:
+    if is_word(values, said) and (n_different > ID_SHARE * n or _mostly_rare(known)):
         yield Finding(
             "warning", name,
             f"Column {name} has {n_different:,} different words in {n:,} rows, like a name or a "
@@ -257,6 +270,14 @@ def _like_an_id(values: pd.Series[Any], known: pd.Series[Any], said: Said) -> It
         if (steps == 1).all():
             text = f"Column {name} counts the rows; it is left out."
             yield Finding("warning", name, text, drop=True)
+
+
+def _mostly_rare(known: pd.Series[Any]) -> bool:
+    """Whether most rows hold a word that hardly anybody else has."""
+    if len(known) < FEW_ROWS:
+        return False
+    counts = known.value_counts()
+    return bool(counts[counts < LEAST_PRINTED].sum() > RARE_SHARE * len(known))
 
 
 def _twins(frame: pd.DataFrame) -> Iterator[Finding]:

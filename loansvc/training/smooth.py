@@ -131,7 +131,9 @@ class _Problem:
         information = (self.design.T @ scaled).toarray()
         target = self.design.T @ (self.weights * (self.is_bad - p) + curvature * own)
         for _ in range(SCHALL_STEPS if learn else 1):
-            lower, _ = lapack.dpotrf(self._penalised(information, precisions), lower=1, clean=1)
+            penalised = self._penalised(information, precisions)
+            lower, info = lapack.dpotrf(penalised, lower=1, clean=1)
+            assert info == 0, "penalties leave no direction without curvature"
             effects = lapack.dpotrs(lower, target, lower=1)[0]
             if learn:
                 precisions = self._learnt(effects, precisions, lower)

@@ -163,13 +163,31 @@ def _document(
     inputs: Sequence[Input], table: PairTable, points: NDArray[np.int64]
 ) -> dict[str, Any]:
     first, second = inputs[table.first], inputs[table.second]
-    # A word never seen has a row or column of its own, and adds nothing: a table has mean 0.
-    padded = np.pad(points, ((0, int(first.is_word)), (0, int(second.is_word))))
+    for axis, of, groups in ((0, first, table.rows), (1, second, table.columns)):
+        points = _with_unseen(points, of, groups, axis)
     return {
         "rows": {"name": first.name, "bins": _bins(first, table.rows)},
         "columns": {"name": second.name, "bins": _bins(second, table.columns)},
-        "points": padded.tolist(),
+        "points": points.tolist(),
     }
+
+
+def _with_unseen(
+    points: NDArray[np.int64], of: Input, groups: Groups, axis: int
+) -> NDArray[np.int64]:
+    """With a row or column for words never seen: that of the others, or else nothing at all.
+
+    A group of others alone, none of which may be printed, has no other row.
+    """
+    if not of.is_word:
+        return points
+    if not of.others:
+        return np.pad(points, ((0, 1 - axis), (0, axis)))
+    group = int(groups[of.n_cells - 1])
+    unseen = np.take(points, [group], axis=axis)
+    if not of.rare and (groups[: of.n_cells - 1] != group).all():
+        points = np.delete(points, group, axis=axis)
+    return np.concatenate([points, unseen], axis=axis)
 
 
 def _bins(of: Input, groups: Groups) -> list[dict[str, Any]]:
@@ -179,7 +197,8 @@ def _bins(of: Input, groups: Groups) -> list[dict[str, Any]]:
     known: list[dict[str, Any]]
     if of.is_word:
         by_cell = of.words_by_cell
-        known = [{"words": [word for cell in group for word in by_cell[cell]]} for group in cells]
+        held = [[word for cell in group for word in by_cell[cell]] for group in cells]
+        known = [{"words": group} for group in held if group]
     else:
         known = [_range(of, group) for group in cells]
     known += [{"values": [code]} for code in of.codes]

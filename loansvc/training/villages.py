@@ -353,9 +353,10 @@ def _loans_of(loans: pd.DataFrame) -> pd.DataFrame:
             applied_on=pd.to_datetime(table["applied_on"], format="ISO8601"),
             **{scored: table[scored].astype(float)},
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError):
         raise TableRefused(
-            f"Column applied_on or {scored}: {error}. Write days as 2026-07-01, scores as numbers."
+            f"Column applied_on or {scored} cannot be read. Write days as 2026-07-01, scores as "
+            "numbers."
         ) from None
     if not np.isfinite(table[scored]).all():
         raise TableRefused(f"Column {scored}: must be finite in every row.")

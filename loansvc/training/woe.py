@@ -82,6 +82,9 @@ def fit(
             break
         far = regression.coef_[0] <= regression.coef_[0].min() / 2  # several, if about as wrong
         used[np.flatnonzero(used)[far]] = False
+    if turned.all():  # nothing says anything: everybody is as bad as all together
+        rate = np.average(is_bad, weights=weights)
+        regression.intercept_[:] = np.log(rate / (1 - rate))
     np.maximum(regression.coef_, 0, out=regression.coef_)
     return WoeModel(tuple(inputs), evidence, tuple(v for _, v in found), regression, used)
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from datetime import date
 from typing import Any
 
 import pytest
 
 from loansvc.application import PRODUCTS
 from loansvc.provenance import missing_from
+from loansvc.registry import Registry
+from loansvc.settings import shipped
 
-FOLDER = Path(__file__).parents[2] / "models" / "scorecards"
+MODELS = shipped("models")
 
 
 @pytest.fixture(params=PRODUCTS)
 def training(request: pytest.FixtureRequest) -> dict[str, Any]:
-    newest = max((FOLDER / request.param).glob("*.json"))
-    manifest: dict[str, Any] = json.loads(newest.read_text(encoding="utf-8"))["training"]
+    edition = Registry.open(MODELS).in_force(request.param, date(2026, 12, 1)).scorecard
+    document = json.loads((MODELS / edition.path).read_text(encoding="utf-8"))
+    manifest: dict[str, Any] = document["training"]
     return manifest
 
 
@@ -33,7 +36,6 @@ def test_no_grave_finding_stands_in_the_validation(training: dict[str, Any]) -> 
     assert f"{training['held_out']['n_bad']} of them bad" in verdict["en"]
 
 
-def test_tables_equal_the_model(training: dict[str, Any]) -> None:
-    """Parity below a billionth, and the largest move of a case in points is stated."""
-    assert training["agreement"]["parity_bound_log_odds"] <= 1e-9
+def test_card_is_near_its_model(training: dict[str, Any]) -> None:
+    """By less than 8 points for any case laid aside."""
     assert training["agreement"]["largest_points"] < 8

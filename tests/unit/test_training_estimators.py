@@ -268,3 +268,37 @@ def test_golden_cases_hold_every_side_of_every_edge() -> None:
     held = {c["use"] for c in cases}
     cuts = {b["to"] for b in document["characteristics"]["use"]["bins"] if "to" in b}
     assert held >= cuts | {float(np.nextafter(c, -np.inf)) for c in cuts} | {-1, -9}
+
+
+def test_words_of_few_cases_are_not_printed_and_score_as_unseen() -> None:
+    """Who they are could be told from them; the model takes both alike."""
+    rng = np.random.default_rng(4)
+    branch = np.array([f"b{i}" for i in rng.integers(0, 4, 900)] + [f"rare {i}" for i in range(60)])
+    y = (rng.random(960) < np.where(np.char.startswith(branch, "rare"), 0.6, 0.2)).astype(int)
+    frame = pd.DataFrame({"branch": branch, "age": rng.integers(20, 60, 960)})
+    fitted = AdditiveBoostingScorecard(max_iter=30).fit(frame, y)
+    text = fitted.card_.text()
+    assert "rare 1" not in text
+    assert "b3" in text
+    stranger = pd.DataFrame({"branch": ["rare 7", "never seen"], "age": [40.0, 40.0]})
+    assert len(set(fitted.score_points(stranger))) == 1
+    assert fitted.score_points(stranger)[0] < fitted.score_points(stranger.assign(branch="b0"))[0]
+
+
+def test_foreign_words_of_a_catalogue_column_are_refused() -> None:
+    """Trained on as not known, they would score as never seen."""
+    frame = pd.DataFrame({"education": ["Bachelor", "none"] * 100})
+    with pytest.raises(UnfitTable, match="Column education holds 2 words"):
+        AdditiveBoostingScorecard().fit(frame, np.arange(200) % 2)
+
+
+def test_which_word_is_the_bad_outcome_is_said() -> None:
+    frame = pd.DataFrame({"x": np.arange(200) % 7})
+    with pytest.warns(TableWarning, match="good is taken for the bad outcome"):
+        WoeLogisticScorecard().fit(frame, np.array(["bad", "good"] * 100))
+
+
+def test_few_bad_cases_are_said_in_a_notebook_too() -> None:
+    frame = pd.DataFrame({"x": np.arange(200) % 7})
+    with pytest.warns(TableWarning, match="Only 20 bad cases"):
+        WoeLogisticScorecard().fit(frame, (np.arange(200) % 10 == 0).astype(int))

@@ -41,8 +41,28 @@ def test_nothing_is_found_in_a_good_table() -> None:
 
 
 def test_a_target_with_other_values_names_up_to_five() -> None:
+    found = inspect(table(bad=np.arange(N) % 5), "bad")
+    only(found, "error", "bad", "holds 0, 1, 2, 3, 4.", "Make it so")
+
+
+def test_many_values_of_a_target_are_counted_not_shown() -> None:
+    """They may be amounts, or numbers of persons."""
     found = inspect(table(bad=np.arange(N) % 8), "bad")
-    only(found, "error", "bad", "0, 1, 2, 3, 4 and 3 more", "Make it so")
+    only(found, "error", "bad", "holds 8 values", "Make it so")
+
+
+@pytest.mark.parametrize("number", ["34052119900307{:04d}", "1391234{:04d}"])
+def test_numbers_of_persons_stop_the_training(number: str) -> None:
+    """However often each is there: none may come into a card."""
+    customers = [number.format(i % 100) for i in range(N)]
+    only(inspect(table(customer=customers), "bad"), "error", "customer", "persons", "Leave it out")
+
+
+def test_a_column_of_names_is_left_out_though_they_repeat() -> None:
+    """Most rows hold a word that fewer than ten others have."""
+    found = inspect(table(customer=[f"n{i % (N // 4)}" for i in range(N)]), "bad")
+    only(found, "warning", "customer", "like a name")
+    assert found.dropped == ["customer"]
 
 
 @pytest.mark.parametrize(
