@@ -302,7 +302,7 @@ def _fairness(
     card: Card, rows: Sample, field: str, column: str, approved: NDArray[np.bool_], *,
     with_cutoff: bool,
 ) -> fair.Fairness:  # fmt: skip
-    at, order = parts.by_level(rows.frame[column], f"{field} {column}")
+    at, order = parts.by_level(rows.frame[column], column)
     proxy = _proxy(card, rows, column, at)
     if not with_cutoff:
         return fair.Fairness(field, "", (), proxy)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, count, pairwise
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,13 @@ MOST_LEVELS = 60  # of a group: a column with more is no grouping
 MOST_VILLAGES = 2_000
 FEWEST_SHOWN = 10  # a smaller part could be a known person: such parts are shown together
 TOGETHER, NOT_KNOWN = "others (fewer than 10 cases each)", "not known"
+# The age of a person: not business_age_months, mortgage_yuan or 企业年龄.
+AGE = re.compile(r"^(applicant_)?age(_years)?$|^(申请人|借款人)?年龄", re.IGNORECASE)
 AGE_STARTS = (0, 26, 36, 46, 56, 66)  # the bands of the county's employment statistics, in years
 MOST_NUMBERS = 12  # different numbers that are levels; more are banded
 N_BANDS = 4
 MOST_PERIODS = 12
+MONTH = re.compile(r"(19[0-9]{2}|20[0-9]{2}|2100)-?(0[1-9]|1[0-2])")  # 202311 or 2023-11
 
 Labels = tuple[NDArray[np.intp], list[str]]  # the place of every row, and the names in order
 
@@ -106,23 +110,30 @@ def by_level(values: pd.Series[Any], name: str) -> Labels:
     Raises:
         TableRefused: it has too many levels, or holds ID numbers.
     """
+    _refuse_id_numbers(values, name)
     if kind_of(values) == "number":
         found = numbers(values)
         if len(np.unique(found[~np.isnan(found)])) > MOST_NUMBERS:
-            return _without_small(*_banded(found, is_age="age" in name.lower() or "年龄" in name))
+            return _without_small(*_banded(found, is_age=AGE.search(name) is not None))
     return _levels(values, name, most=MOST_LEVELS)
 
 
 def by_village(values: pd.Series[Any], name: str) -> Labels:
     """The villages in order of code, with their names where the county has them."""
+    _refuse_id_numbers(values, name)
     known = {d.code: f"{d.code} {d.name}" for d in divisions()}
     at, order = _levels(values, name, most=MOST_VILLAGES)
     return at, [known.get(code, code) for code in order]
 
 
-def _levels(values: pd.Series[Any], name: str, *, most: int) -> Labels:
+def _refuse_id_numbers(values: pd.Series[Any], name: str) -> None:
     if holds_id_numbers(values):
-        raise TableRefused(f"Column {name} holds ID numbers. Group by something else.")
+        raise TableRefused(
+            f"Column {name} holds what look like ID numbers. Take them out, or group by another."
+        )
+
+
+def _levels(values: pd.Series[Any], name: str, *, most: int) -> Labels:
     codes, found = pd.factorize(values, use_na_sentinel=True)
     if len(found) > most:
         raise TableRefused(
@@ -164,14 +175,21 @@ def _without_small(at: NDArray[np.intp], order: Sequence[str]) -> Labels:
 
 
 def by_period(values: pd.Series[Any], name: str) -> Labels:
-    """Periods, earliest first: quarters of dates, whole numbers in up to twelve equal runs.
+    """Periods, earliest first and at most twelve: months, quarters of dates, runs of numbers.
 
     Raises:
         TableRefused: neither dates nor numbers.
+
+    >>> by_period(pd.Series([202311, 202401]), "month")[1]
+    ['2023-11', '2023-12', '2024-01']
     """
+    months = _months(values)
+    if months is not None:
+        return _periods_of_months(months, widths=(1, 3, 6))
     dates = _dates(values)
     if dates is not None:
-        return _periods_of_dates(dates)
+        months = (dates.dt.year * 12 + dates.dt.month - 1).to_numpy(np.float64, na_value=np.nan)
+        return _periods_of_months(months, widths=(3, 6))
     if kind_of(values) != "number":
         raise TableRefused(f"Column {name} must hold dates or numbers, to be a time.")
     found = numbers(values)
@@ -186,6 +204,18 @@ def by_period(values: pd.Series[Any], name: str) -> Labels:
     return at, [f"{s:g}–{min(s + width - 1, last):g}" for s in starts]
 
 
+def _months(values: pd.Series[Any]) -> NDArray[np.float64] | None:
+    """Months since the year 0, NaN for not known; None where a value is no month."""
+    found = words(values)
+    month_of: dict[str | None, float] = {None: np.nan}
+    for word in set(found) - {None}:
+        month = MONTH.fullmatch(word or "")
+        if month is None:
+            return None
+        month_of[word] = int(month[1]) * 12 + int(month[2]) - 1
+    return np.array([month_of[word] for word in found], dtype=np.float64)
+
+
 def _dates(values: pd.Series[Any]) -> pd.Series[Any] | None:
     if pd.api.types.is_datetime64_any_dtype(values):
         return values
@@ -198,18 +228,31 @@ def _dates(values: pd.Series[Any]) -> pd.Series[Any] | None:
         return None
 
 
-def _periods_of_dates(dates: pd.Series[Any]) -> Labels:
-    """Quarters; half-years or years where there are more than twelve of them."""
-    quarter = (dates.dt.year * 4 + dates.dt.quarter - 1).to_numpy(dtype=np.float64, na_value=np.nan)
-    if np.isnan(quarter).all():
-        return np.full(len(quarter), -1, dtype=np.intp), []
-    spread = np.nanmax(quarter) - np.nanmin(quarter)
-    width = next((w for w in (1, 2) if spread // w < MOST_PERIODS), 4)
-    block = quarter // width
-    first, last = int(np.nanmin(block)), int(np.nanmax(block))
-    at = np.where(np.isnan(block), -1, block - first).astype(np.intp)
-    names = []
-    for start in range(first * width, (last + 1) * width, width):
-        part = {1: f"-Q{start % 4 + 1}", 2: f"-H{start % 4 // 2 + 1}", 4: ""}[width]
-        names.append(f"{start // 4}{part}")
-    return at, names
+def _periods_of_months(months: NDArray[np.float64], *, widths: Sequence[int]) -> Labels:
+    """The shortest periods of these widths, or of whole years, of which twelve are enough."""
+    if np.isnan(months).all():
+        return np.full(len(months), -1, dtype=np.intp), []
+    earliest, latest = int(np.nanmin(months)), int(np.nanmax(months))
+    width = next(
+        w
+        for w in chain(widths, count(12, 12))
+        if latest // w - earliest // w < MOST_PERIODS  # blocks begin on a multiple of their width
+    )
+    first, last = earliest // width, latest // width
+    at = np.where(np.isnan(months), -1, months // width - first).astype(np.intp)
+    return at, [_name_of_period(block * width, width) for block in range(first, last + 1)]
+
+
+def _name_of_period(start: int, width: int) -> str:
+    """Of the `width` months from `start` on.
+
+    >>> [_name_of_period(2023 * 12 + 6, width) for width in (1, 3, 6)]
+    ['2023-07', '2023-Q3', '2023-H2']
+    >>> [_name_of_period(2022 * 12, width) for width in (12, 24)]
+    ['2022', '2022–2023']
+    """
+    year, month = divmod(start, 12)
+    if width > 12:
+        return f"{year}–{year + width // 12 - 1}"
+    parts = {1: f"-{month + 1:02}", 3: f"-Q{month // 3 + 1}", 6: f"-H{month // 6 + 1}", 12: ""}
+    return f"{year}{parts[width]}"

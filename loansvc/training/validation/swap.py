@@ -24,7 +24,11 @@ from loansvc.training.validation.fairness import OTHER_ANSWER, SAME_ANSWER, Swap
 
 ELSEWHERE = ("540102", "654002")  # Lhasa and Yining: area digits that speak of ethnicity
 SEX_DIGIT = 16  # odd: male (GB 11643)
-ID_NUMBER = re.compile(r"[0-9]{17}[0-9X]", re.ASCII)
+ID_NUMBER = re.compile(r"[0-9]{17}[0-9Xx]", re.ASCII)
+# To be hidden: one inside a text, too, and those of 15 digits from before 1999. Not decimals.
+LIKE_ID_NUMBER = re.compile(
+    r"(?<![0-9A-Za-z.])([0-9]{17}[0-9Xx]|[0-9]{15})(?![0-9A-Za-z])", re.ASCII
+)
 # Fields that no card may score, by any part of their name (PIPL art. 24 and 28, DOMAIN 7).
 SENSITIVE = re.compile(
     r"(^|_)(sex|gender|male|female|birth\w*|ethnic\w*|nationality|minzu|hukou|religio\w*|"
@@ -44,9 +48,12 @@ def sensitive_names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def holds_id_numbers(values: pd.Series[Any]) -> bool:
-    """Whether a column holds resident ID numbers: those are changed, and never shown."""
-    known = [w for w in words(values.dropna().head(200)) if w is not None]
-    return bool(known) and all(ID_NUMBER.fullmatch(w) for w in known)
+    """Whether any value looks like a resident ID number: such a column is never shown.
+
+    >>> holds_id_numbers(pd.Series(["N/A", "11010519491231002X"]))
+    True
+    """
+    return any(LIKE_ID_NUMBER.search(word) for word in set(words(values)) if word is not None)
 
 
 def swapped_id(number: str, *, what: str) -> str:
@@ -84,11 +91,14 @@ def _changed(
         yield "left out", frame.drop(columns=column)
     mixed = frame[column].iloc[rng.permutation(len(frame))].set_axis(frame.index)
     yield "permuted", frame.assign(**{column: mixed})
-    if holds_id_numbers(frame[column]):
+    found = words(frame[column])
+    swapped = {w for w in found if w is not None and ID_NUMBER.fullmatch(w)}
+    if swapped:  # else nothing would be changed, and the same answer would prove nothing
         for what in ("sex", "birth place"):
-            known = words(frame[column])
-            new = [None if w is None else swapped_id(w, what=what) for w in known]
-            yield f"{what} digits", frame.assign(**{column: pd.Series(new, index=frame.index)})
+            cells = zip(found, frame[column].tolist(), strict=True)
+            new = [swapped_id(w, what=what) if w in swapped else cell for w, cell in cells]
+            changed = pd.Series(new, index=frame.index, dtype=object)
+            yield f"{what} digits", frame.assign(**{column: changed})
 
 
 def _swap(
