@@ -10,7 +10,16 @@ import sys
 import click
 
 from loansvc import __version__
-from loansvc.cli import cards, decisions, editions, service, training, validating, villages
+from loansvc.cli import (
+    cards,
+    decisions,
+    editions,
+    exporting,
+    service,
+    training,
+    validating,
+    villages,
+)
 from loansvc.errors import LoanError
 
 
@@ -23,6 +32,7 @@ def loansvc() -> None:
 for _group in (decisions, editions, training, validating, cards, service, villages):
     for _command in _group.COMMANDS:
         loansvc.add_command(_command)
+training.card.add_command(exporting.export_)
 
 
 def main() -> None:

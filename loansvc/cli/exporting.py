@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from loansvc.cli.editions import a_file
+from loansvc.cli.training import workshop
 
 FORMATS = ("sql", "pmml", "onnx", "excel", "bundle")
 DIALECTS = ("duckdb", "mysql", "postgres", "spark", "sqlite")
@@ -20,6 +21,7 @@ DIALECTS = ("duckdb", "mysql", "postgres", "spark", "sqlite")
 @click.option("--key", multiple=True, help="Of SQL: columns to give back. Default: all scored.")
 @click.option("--points", is_flag=True, help="Of SQL: the points of every characteristic too.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@workshop()
 def export_(
     card: Path,
     *,

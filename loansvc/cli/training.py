@@ -1,16 +1,20 @@
-"""train, card: from a table of outcomes to a card, and from a card and a table to scores."""
+"""train, card: from a table of outcomes to a card, and from a card and a table to scores.
+
+The commands of the workshop stand behind `workshop()`: an install that only serves lacks packages.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from loansvc.application import PRODUCTS
-from loansvc.cli.exporting import export_
 from loansvc.errors import SetupRefused
 from loansvc.provenance import NONE_NEEDED, missing_from
 from loansvc.underwriting import now
@@ -21,20 +25,31 @@ if TYPE_CHECKING:
 
 a_file = click.Path(path_type=Path, exists=True, dir_okay=False)
 a_day = click.DateTime(formats=["%Y-%m-%d"])
-N_STEPS = 10  # bags and folds of a boosted card, for the progress bar
 NAME_WIDTH = 40
+# What is said of a table of cases; the synthetic county says all of it itself.
+OF_A_TABLE = (
+    "target", "family", "pairs", "spec", "exclude", "special", "weights", "population_bad_rate",
+    "first_application", "last_application", "outcome_known_on", "sampling", "storage", "synthetic",
+)  # fmt: skip
 
 Options = dict[str, Any]
 
 
-def _loaded(load: Callable[[], Any]) -> Any:
-    """A part of the workshop, or a refusal that says what to install."""
+@contextmanager
+def workshop() -> Iterator[None]:
+    """Around a command of the workshop: where a package is missing, it says what to install.
+
+    Raises:
+        SetupRefused: a package of others cannot be imported. One of ours is our own mistake.
+    """
     try:
-        return load()
+        yield
     except ImportError as error:
+        if (error.name or "").partition(".")[0] == "loansvc":
+            raise
         raise SetupRefused(
-            f"Training needs more packages ({error.name}). Run: pip install 'loansvc[train]', "
-            "or make dev in a checkout"
+            f"The workshop needs more packages ({error.name or error}). "
+            "Run: pip install 'loansvc[train]', or make dev in a checkout"
         ) from None
 
 
@@ -69,14 +84,32 @@ def _loaded(load: Callable[[], Any]) -> Any:
 @click.option("--last-application", help="Last day of the cases, or why it is not known.")
 @click.option("--outcome-known-on", help="Day of the outcomes, or why it is not known.")
 @click.option("--sampling", help="How the cases were chosen.")
+@click.option("--storage", help="Where the table is kept, or how it is made again.")
+@click.option("--synthetic", is_flag=True, help="The cases are made up: nobody is scored by it.")
 @click.option("--applicants", type=click.IntRange(500, 1_000_000), help="Synthetic: how many.")
-@click.option("--seed", type=int, help="Default: as shipped.")
-def train(**options: Any) -> None:
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1000), help="Default: as shipped.")
+@click.pass_context
+@workshop()
+def train(context: click.Context, /, **options: Any) -> None:
     """Train a scorecard on a table of cases, or on the synthetic county, ready to be published."""
     if options["data"] is not None:
         _train_on_table(options)
     else:
+        _refuse_what_is_of_a_table(context)
         _train_on_county(options)
+
+
+def _refuse_what_is_of_a_table(context: click.Context) -> None:
+    given = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name in OF_A_TABLE
+        and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(
+            f"{', '.join(given)} is for a table of cases. Add --data, or remove it."
+        )
 
 
 def _need(options: Options, names: Sequence[str], why: str) -> None:
@@ -86,40 +119,32 @@ def _need(options: Options, names: Sequence[str], why: str) -> None:
 
 
 def _train_on_county(options: Options) -> None:
-    given = [n for n in ("target", "spec", "weights") if options[n] is not None]
-    if given or options["exclude"] or options["special"] or options["pairs"]:
-        raise click.UsageError("Missing option --data: without a table there are no columns.")
     names = ("product", "valid_from", "reference", "operator")
     _need(options, names, "a card of the synthetic county is one of a product.")
-    workshop = _loaded(_county)
+    from loansvc.training import train as county
+
     with click.progressbar(length=100, label="Training", file=sys.stderr) as bar:
 
         def on_progress(step: str, done: int, of: int) -> None:
             bar.label = step
             bar.update(100 * done // of - bar.pos)
 
-        trained = workshop.train_scorecard(
+        trained = county.train_scorecard(
             options["product"],
-            seed=workshop.DEFAULT_SEED if options["seed"] is None else options["seed"],
-            n_applicants=options["applicants"] or workshop.DEFAULT_APPLICANTS,
+            seed=county.DEFAULT_SEED if options["seed"] is None else options["seed"],
+            n_applicants=options["applicants"] or county.DEFAULT_APPLICANTS,
             valid_from=options["valid_from"].date(),
             reference=options["reference"],
             operator=options["operator"],
             impact_assessment_id=options["impact_assessment"] or NONE_NEEDED,
-            intended_use=options["intended_use"] or workshop.INTENDED_USE,
-            limits=(*workshop.LIMITS, *options["limits"]),
+            intended_use=options["intended_use"] or county.INTENDED_USE,
+            limits=(*county.LIMITS, *options["limits"]),
             clock=now,
             on_progress=on_progress,
         )
-    path = workshop.write(trained, options["out"])
+    path = county.write(trained, options["out"])
     click.echo(f"{path}")
     click.echo(f"Publish it: loansvc publish {path} --approver NAME")
-
-
-def _county() -> Any:
-    from loansvc.training import train as workshop
-
-    return workshop
 
 
 def _train_on_table(options: Options) -> None:
@@ -128,17 +153,19 @@ def _train_on_table(options: Options) -> None:
         raise click.UsageError("--applicants is for the synthetic county; remove it or --data.")
     if options["family"] == "woe" and options["pairs"]:
         raise click.UsageError("--pairs needs --family boosting.")
+    if options["synthetic"] and options["impact_assessment"] is None:
+        options["impact_assessment"] = NONE_NEEDED
     if options["product"] is not None:
         names = ("valid_from", "reference", "operator", "impact_assessment")
         _need(options, names, "a card of a product can be published.")
-    workshop = _loaded(_jobs)
     out: Path = options["out"]
     if out.suffix != ".json":
         raise click.UsageError(f"--out {out}: the card is a file that ends in .json.")
-    with click.progressbar(length=N_STEPS, label="Training", file=sys.stderr) as bar:
-        compiled = workshop.run(
-            _job(options, workshop), clock=now, on_findings=_tell, on_step=lambda: bar.update(1)
-        )
+    from loansvc.training.job import n_steps, run
+
+    job = _job(options)
+    with click.progressbar(length=n_steps(job), label="Training", file=sys.stderr) as bar:
+        compiled = run(job, clock=now, on_findings=_tell, on_step=lambda: bar.update(1))
     compiled.card.write(out)
     training = compiled.card.document["training"]["data"]
     click.echo(f"{out}   {compiled.card.digest}")
@@ -156,15 +183,11 @@ def _train_on_table(options: Options) -> None:
         click.echo(f"Read it: loansvc card show {out}")
 
 
-def _jobs() -> Any:
-    from loansvc.training import job
+def _job(options: Options) -> Job:
+    from loansvc.training.job import DEFAULT_SEED, Job, read_spec, special_from
 
-    return job
-
-
-def _job(options: Options, workshop: Any) -> Job:
-    spec = workshop.read_spec(options["spec"]) if options["spec"] else {}
-    special = workshop.special_from(options["special"])
+    spec = read_spec(options["spec"]) if options["spec"] else {}
+    special = special_from(options["special"])
     if special:
         spec["special"] = {**spec.get("special", {}), **special}
     # Each in the words of the Job; what was not said is as the Job has it.
@@ -180,10 +203,10 @@ def _job(options: Options, workshop: Any) -> Job:
         "first_application": options["first_application"],
         "last_application": options["last_application"],
         "outcome_known_on": options["outcome_known_on"], "sampling": options["sampling"],
-        "seed": workshop.DEFAULT_SEED if options["seed"] is None else options["seed"],
+        "storage": options["storage"], "synthetic": options["synthetic"],
+        "seed": DEFAULT_SEED if options["seed"] is None else options["seed"],
     }  # fmt: skip
-    job: Job = workshop.Job(**{k: v for k, v in said.items() if v is not None})
-    return job
+    return Job(**{k: v for k, v in said.items() if v is not None})
 
 
 def _tell(found: Sequence[Finding]) -> None:
@@ -204,13 +227,9 @@ def card() -> None:
 @click.argument("table", type=a_file)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True,
               help="Scores, parquet or CSV by its ending.")  # fmt: skip
+@workshop()
 def score_(file: Path, table: Path, *, out: Path) -> None:
     """Score every row of TABLE (parquet or CSV) with CARD: columns score and pd, same order."""
-    n_rows = _loaded(lambda: _score)(file, table, out)
-    click.echo(f"{out}   {n_rows:,} rows")
-
-
-def _score(file: Path, table: Path, out: Path) -> int:
     import pandas as pd
 
     from loansvc.training.card import Card
@@ -218,24 +237,21 @@ def _score(file: Path, table: Path, out: Path) -> int:
     from loansvc.training.table import check_suffix, read_table, write_table
 
     check_suffix(out)
-    scores = Card.read(file).score(read_table(table))
+    card = Card.read(file)
+    scores = card.score(read_table(table, text=card.words))
     write_table(pd.DataFrame({"score": scores, "pd": pd_of(scores)}), out)
-    return len(scores)
+    click.echo(f"{out}   {len(scores):,} rows")
 
 
 @card.command("show")
 @click.argument("file", metavar="CARD", type=a_file)
+@workshop()
 def show(file: Path) -> None:
     """Print CARD as a table that a person can add up, with training counts and bad rates."""
-    document = _loaded(lambda: _read)(file)
-    for line in _lines(document):
-        click.echo(line)
-
-
-def _read(file: Path) -> Mapping[str, Any]:
     from loansvc.training.card import Card
 
-    return Card.read(file).document
+    for line in _lines(Card.read(file).document):
+        click.echo(line)
 
 
 def _lines(document: Mapping[str, Any]) -> list[str]:
@@ -284,5 +300,4 @@ def _pair_lines(pair: Mapping[str, Any]) -> list[str]:
     ]
 
 
-card.add_command(export_)
 COMMANDS = (train, card)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loansvc.cli.decisions import print_json
-from loansvc.errors import SetupRefused
+from loansvc.cli.training import workshop
 
 if TYPE_CHECKING:
     from loansvc.training.validation import ValidationReport
@@ -39,6 +39,7 @@ a_file = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="The page to write, HTML that needs nothing else.",
 )
 @click.option("--json", "json_", is_flag=True, help="Print the whole report as JSON.")
+@workshop()
 def validate_(
     card: Path, table: Path, *, target: str, reference: Path | None, time: str | None,
     village: str | None, groups: tuple[str, ...], protected: tuple[str, ...], cutoff: int | None,
@@ -49,19 +50,16 @@ def validate_(
 
     Protected columns serve the check of fairness and are shown as groups and counts alone.
     """
-    try:
-        from loansvc.training.card import Card
-        from loansvc.training.table import read_table
-        from loansvc.training.validation import validate
-    except ModuleNotFoundError as error:
-        raise SetupRefused(
-            f"{error.name} is missing; the workshop needs it: pip install 'loansvc[train]'"
-        ) from None
+    from loansvc.training.card import Card
+    from loansvc.training.table import read_table
+    from loansvc.training.validation import validate
+
+    held = Card.read(card)
     report = validate(
-        Card.read(card),
-        read_table(table),
+        held,
+        read_table(table, text=held.words),
         target=target,
-        reference=None if reference is None else read_table(reference),
+        reference=None if reference is None else read_table(reference, text=held.words),
         time=time,
         village=village,
         groups=groups,

@@ -64,6 +64,11 @@ class Card:
         return tuple(c.name for c in self.scorecard.characteristics)
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """Those that are words: in a CSV they are read as text, whatever they look like."""
+        return tuple(c.name for c in self.scorecard.characteristics if c.described.words)
+
+    @property
     def digest(self) -> str:
         """The digest of the document as it is written."""
         return digest_of(self.text().encode())

@@ -70,7 +70,10 @@ def document_of(
         card = Card.of(document)
     except EditionRefused as error:
         if is_own:
-            raise  # our own mistake
+            raise UnfitTable(
+                f"No card can hold it: {error} Look for a column that separates bad from good "
+                "completely, and leave it out."
+            ) from None
         raise UnfitTable(f"It is no card of product {head.product}: {error}") from None
     names = card.names
     cases = golden_values(sorted(lines.lines, key=lambda line: line.input.name), pairs)

@@ -53,6 +53,7 @@ from loansvc.training.compiled import (
     document_of,
 )
 from loansvc.training.inputs import Said, inputs_of
+from loansvc.training.pairs.worth import PairTest
 from loansvc.training.table import UnfitTable, as_frame
 from loansvc.training.tabled import Tabled, Untabled, with_pairs
 
@@ -123,6 +124,7 @@ class _Scorecard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.inputs_, self.model_ = inputs, trained.model
         self.calibration_ = trained.calibration
         self.lines_: Lines = to_lines(trained.tables, trained.calibration, self._limits())
+        self.pair_test_: PairTest | None = None
         self.tabled_: Tabled | None = self._tabled(trained, slots, is_bad, weights)
         if self.tabled_ is not None:
             self.lines_ = self.tabled_.lines
@@ -210,6 +212,8 @@ class _Scorecard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     # --- what comes in ---------------------------------------------------------------------------
 
     def _frame(self, X: Any, *, reset: bool) -> pd.DataFrame:
+        if hasattr(X, "collect"):  # a lazy frame of polars
+            X = X.collect()
         if issparse(X) or not hasattr(X, "columns"):
             X = check_array(X, dtype=None, ensure_all_finite=False, estimator=self)
         validate_data(self, X, reset=reset, skip_check_array=True)
@@ -300,7 +304,8 @@ class AdditiveBoostingScorecard(_Scorecard):
         special_codes: column to list of numbers that stand outside the order; or one list for all.
         categorical: columns to take as words; by default those of text are.
         orders: column to its words in order, so that a direction can hold.
-        pairs: most two-way tables.
+        pairs: most two-way tables; none is kept that its own test does not find worth it
+            (`pair_test_`).
         max_bins, min_bin_share: most bins of a characteristic, and least share of rows in one.
         population_bad_rate: of the population, where the sample was enriched.
         n_bags, max_iter: of the boosted member.
@@ -363,9 +368,12 @@ class AdditiveBoostingScorecard(_Scorecard):
                 Untabled(self.lines_, trained.out_of_fold), slots, is_bad, train=train,
                 k=self.pairs, seed=self._seed(), weights=weights,
             )  # fmt: skip
-        if not found.test.is_worth_it:
-            warnings.warn(f"pairs: {found.test.sentence}", intake.TableWarning, stacklevel=4)
-        return found
+        self.pair_test_ = found.test
+        if found.test.is_worth_it:
+            return found
+        text = f"pairs: {found.test.sentence} The card has none."
+        warnings.warn(text, intake.TableWarning, stacklevel=4)
+        return None
 
 
 class WoeLogisticScorecard(_Scorecard):
@@ -400,13 +408,15 @@ def _weighted(
     if sample_weight is None:
         return frame, is_bad, None
     weights = _check_sample_weight(sample_weight, np.empty((len(frame), 1)), dtype=np.float64)
-    if (weights < 0).any():
-        raise UnfitTable("Sample weights must not be negative.")
+    if (weights < 0).any() or not weights.any():
+        raise UnfitTable("Sample weights must not be negative, nor all 0.")
     if (weights == np.round(weights)).all() and weights.sum() <= MOST_REPEATED:
         rows = np.repeat(np.arange(len(frame)), weights.astype(np.int64))
         return frame.iloc[rows].reset_index(drop=True), is_bad[rows], None
     used = weights > 0
-    return frame[used].reset_index(drop=True), is_bad[used], weights[used]
+    # On average 1: penalties and least shares speak of cases.
+    weights = weights[used] / weights[used].mean()
+    return frame[used].reset_index(drop=True), is_bad[used], weights
 
 
 def _canonical_order(

@@ -29,7 +29,8 @@ import pandas as pd
 
 from loansvc.errors import TableRefused
 from loansvc.provenance import NOT_STATED
-from loansvc.training.blend import SLOPE_HIGH, SLOPE_LOW
+from loansvc.training import compiled, document
+from loansvc.training.blend import N_FOLDS, SLOPE_HIGH, SLOPE_LOW
 from loansvc.training.compiled import Compiled
 from loansvc.training.estimators import (
     DEFAULT_SEED,
@@ -39,14 +40,14 @@ from loansvc.training.estimators import (
 from loansvc.training.inputs import check_known
 from loansvc.training.intake import Finding, Findings, TableWarning, inspect
 from loansvc.training.manifest import BLEND_KIND, LIBRARIES
+from loansvc.training.pairs.worth import N_FOLDS as N_PAIR_FOLDS
 from loansvc.training.table import numbers, read_table
 
-FAMILIES = ("boosting", "woe")
 KINDS = {
     "boosting": BLEND_KIND,
     "woe": "weight of evidence and logistic regression",
 }
-__all__ = ["DEFAULT_SEED", "Job", "read_spec", "run", "special_from"]
+__all__ = ["DEFAULT_SEED", "Job", "n_steps", "read_spec", "run", "special_from"]
 SPEC_KEYS = ("monotone", "special", "order", "categorical")
 
 
@@ -74,6 +75,8 @@ class Job:
     last_application: str = NOT_STATED
     outcome_known_on: str = NOT_STATED
     sampling: str = "every row of the table"
+    storage: str = NOT_STATED
+    synthetic: bool = False
 
 
 def read_spec(path: Path) -> dict[str, Any]:
@@ -127,6 +130,18 @@ def special_from(texts: Sequence[str]) -> dict[str, list[float]]:
     return found
 
 
+def n_steps(job: Job) -> int:
+    """How often `run` calls `on_step`: after each bag and fold of every blend, and at the end.
+
+    >>> n_steps(Job(data=Path("loans.csv"), target="bad", seed=1))
+    11
+    """
+    if job.family == "woe":
+        return 1
+    n_blends = 1 + (N_PAIR_FOLDS if job.pairs else 0)  # the test of the pairs trains anew
+    return 1 + n_blends * 2 * N_FOLDS
+
+
 def run(
     job: Job,
     *,
@@ -137,10 +152,10 @@ def run(
     """The card. Everything found in the table is told before anything is trained.
 
     Raises:
-        TableRefused: the table has errors, or cannot be read.
+        TableRefused: the table has errors, cannot be read, or changes while it is.
     """
     started_at = clock()
-    frame = read_table(job.data)
+    frame, sha256 = _read(job.data)
     found = _inspected(job, frame)
     on_findings(found)
     if found.errors:
@@ -148,24 +163,55 @@ def run(
             f"{job.data.name}: {len(found.errors)} of the findings above must be put right first."
         )
     estimator = _estimator(job)
-    estimator.on_step = on_step
+    steps = iter(range(n_steps(job)))
+
+    def step() -> None:
+        taken = next(steps, None)
+        assert taken is not None, "n_steps knows of every step"
+        on_step()
+
+    estimator.on_step = step
     is_bad, rest = frame[job.target], frame.drop(columns=_left_out(job))
     weights = None if job.weights is None else numbers(frame[job.weights])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TableWarning)  # told above, with the target's
         estimator.fit(rest, is_bad, sample_weight=weights)
-    if estimator.tabled_ is not None:
-        on_findings([Finding("note", "", estimator.tabled_.test.sentence)])
+    if estimator.pair_test_ is not None:
+        on_findings([Finding("note", "", _of_pairs(estimator))])
     slope = estimator.calibration_slope_
     if not SLOPE_LOW <= slope <= SLOPE_HIGH:
         text = f"Calibration slope {slope:.2f} is outside {SLOPE_LOW} to {SLOPE_HIGH}: look again."
         on_findings([Finding("warning", "", text)])
-    compiled: Compiled = estimator.compile(
+    card: Compiled = estimator.compile(
         reference=job.reference or f"trained on {job.data.name}",
         table=job.data.name, target=job.target, product=job.product, valid_from=job.valid_from,
-        training=_manifest(job, frame, estimator, found, started_at, clock()),
+        synthetic=job.synthetic,
+        statement=document.STATEMENT if job.synthetic else compiled.STATEMENT,
+        training=_manifest(job, frame, sha256, estimator, found, started_at, clock()),
     )  # fmt: skip
-    return compiled
+    for _ in steps:  # the last; and those of blends that too few bad cases made do without
+        on_step()
+    return card
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, str]:
+    """The table, and the SHA-256 of the bytes it was read from."""
+    before = _sha256(path)
+    frame = read_table(path)
+    if _sha256(path) != before:
+        raise TableRefused(
+            f"{path.name}: changed while it was read. Train again when it is complete."
+        )
+    return frame, before
+
+
+def _sha256(path: Path) -> str:
+    """Empty where the file cannot be read; `read_table` says why."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def _left_out(job: Job) -> list[str]:
@@ -200,16 +246,22 @@ def _estimator(job: Job) -> Any:
     return AdditiveBoostingScorecard(pairs=job.pairs, **common)
 
 
+def _of_pairs(estimator: Any) -> str:
+    """What the test of two-way tables found, and whether the card has them."""
+    kept = "" if estimator.tabled_ else " The card has none."
+    return f"{estimator.pair_test_.sentence}{kept}"
+
+
 def _manifest(
-    job: Job, frame: pd.DataFrame, estimator: Any, found: Findings, started: datetime,
-    ended: datetime,
+    job: Job, frame: pd.DataFrame, sha256: str, estimator: Any, found: Findings,
+    started: datetime, ended: datetime,
 ) -> dict[str, Any]:  # fmt: skip
     """How the card was made, as `provenance.REQUIRED` lists it."""
     return {
         "data": {
             "source": job.data.name,
-            "storage": str(job.data.resolve()),
-            "sha256": hashlib.sha256(job.data.read_bytes()).hexdigest(),
+            "storage": job.storage,
+            "sha256": sha256,
             "first_application": job.first_application,
             "last_application": job.last_application,
             "outcome_known_on": job.outcome_known_on,
@@ -237,7 +289,7 @@ def _manifest(
             },
         },
         "agreement": dict(estimator.agreement_),
-        "pairs": estimator.tabled_.test.sentence if estimator.tabled_ else "none",
+        "pairs": _of_pairs(estimator) if estimator.pair_test_ else "none asked for",
         "findings": [f.text for f in found],
         "governance": {
             "impact_assessment_id": job.impact_assessment_id,

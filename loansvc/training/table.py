@@ -6,7 +6,8 @@ known) and words (text, None for not known). True and false are the numbers 1 an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loansvc.errors import TableRefused
+from loansvc.files import write_whole
 
+NO_NUMBER = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None")  # beside numbers: not known
+LEADING_ZERO = r"[+-]?0\d"  # a code such as 007, not a number
 SUFFIXES = (".parquet", ".csv")
 KINDS_OF_NUMBERS = ("integer", "floating", "mixed-integer-float", "boolean", "decimal", "empty")
 KINDS_OF_DATES = ("date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "period")
@@ -29,8 +33,12 @@ class UnfitValue(TableRefused, TypeError):
     """A value that is neither number nor text, where scikit-learn expects a TypeError."""
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, *, text: Collection[str] = ()) -> pd.DataFrame:
     """The table in a parquet or CSV file (UTF-8, first line the names).
+
+    In a CSV nothing but an empty field is not known. A column is one of numbers if all that is
+    known in it is a number, "NA" and its like aside, and none is written with a leading zero; a
+    column named in `text` never is, so that a card's words stay words in every file.
 
     Raises:
         TableRefused: another format, no such file, or one that cannot be read.
@@ -43,13 +51,32 @@ def read_table(path: Path) -> pd.DataFrame:
         twice = names.iloc[0][names.iloc[0].duplicated()].tolist()
         if twice:  # pandas would rename the second one
             raise TableRefused(f"{path.name}: names column {twice[0]} twice. Rename one of them.")
-        return pd.read_csv(path, encoding="utf-8-sig", low_memory=False)
+        frame = pd.read_csv(
+            path, encoding="utf-8-sig", dtype=str, keep_default_na=False, na_values=[""]
+        )
+        typed = {c: _typed(frame[c]) for c in frame.columns if c not in text}
+        return frame.assign(**typed)
+    except TableRefused:
+        raise
     except FileNotFoundError:
         raise TableRefused(f"{path.name}: there is no such file.") from None
     except UnicodeDecodeError:
         raise TableRefused(f"{path.name}: is not UTF-8. Save it again as CSV UTF-8.") from None
     except (OSError, ValueError) as error:  # of pyarrow and of pandas' parser
         raise TableRefused(f"{path.name}: cannot be read as a table: {error}") from None
+
+
+def _typed(values: pd.Series[Any]) -> pd.Series[Any]:
+    """As numbers, or true and false, where all of it is that."""
+    known = values[values.notna() & ~values.isin(NO_NUMBER)]
+    if known.empty:
+        return values
+    if known.isin(("True", "False", "true", "false")).all():
+        return values.str.lower().map({"true": 1.0, "false": 0.0})
+    if known.str.match(LEADING_ZERO).any():
+        return values
+    found = pd.to_numeric(values.where(~values.isin(NO_NUMBER)), errors="coerce")
+    return found if found[known.index].notna().all() else values
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
@@ -60,12 +87,12 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     """
     check_suffix(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
+    data = BytesIO()
     if path.suffix == ".parquet":
-        frame.to_parquet(part, index=False)
+        frame.to_parquet(data, index=False)
     else:
-        frame.to_csv(part, index=False)
-    part.replace(path)
+        frame.to_csv(data, index=False)
+    write_whole(path, data.getvalue(), part_folder=path.parent)
 
 
 def check_suffix(path: Path) -> None:

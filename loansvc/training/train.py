@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from loansvc.editions import to_text
+from loansvc.files import write_whole
 from loansvc.provenance import NONE_NEEDED
 from loansvc.training.card import Card
 from loansvc.training.cells import encode
@@ -169,12 +170,12 @@ def through_the_door(fitted: Fit, *, product: str, seed: int) -> dict[str, float
 
 
 def write(trained: TrainedCard, folder: Path) -> Path:
-    """Write the document and the model card beside it; the path of the document.
+    """Write the document and the model card beside it, each whole; the path of the document.
 
     Named like the place a registry gives them: `<product>/<first day>.json` and `.md`.
     """
     path = folder / trained.product / f"{trained.valid_from}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(trained.text(), encoding="utf-8")
-    path.with_suffix(".md").write_text(trained.markdown, encoding="utf-8")
+    for name, text in ((path, trained.text()), (path.with_suffix(".md"), trained.markdown)):
+        write_whole(name, text.encode(), part_folder=path.parent)
     return path

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import subprocess
 import sys
+from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pandas as pd
 import pytest
 
 from loansvc import cli
-from loansvc.provenance import missing_from
+from loansvc.cli import training
+from loansvc.errors import SetupRefused, TableRefused
+from loansvc.provenance import NONE_NEEDED, missing_from
 from loansvc.registry import read_document
-from loansvc.training import Card
+from loansvc.training import Card, job
+from loansvc.training.document import STATEMENT
 from loansvc.training.synthetic import generate
+from loansvc.training.table import write_table
+from tests.small import CARD
 
 N = 400
+NOON = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)
 
 
 class Run:
@@ -107,14 +118,14 @@ def test_what_the_file_says_of_columns_holds(run: Run, table: Path, tmp_path: Pa
 
 
 def test_the_manifest_says_what_it_was_made_of(run: Run, table: Path, tmp_path: Path) -> None:
-    import hashlib
-
     out = tmp_path / "card.json"
     run(
         "train", "--data", table, "--target", "bad", "--family", "woe", "--out", out,
         "--operator", "A. Analyst", "--seed", 7, "--exclude", "use",
+        "--storage", "vault 3, people.csv",
     )  # fmt: skip
     training = json.loads(out.read_text("utf-8"))["training"]
+    assert training["data"]["storage"] == "vault 3, people.csv"
     assert training["data"]["sha256"] == hashlib.sha256(table.read_bytes()).hexdigest()
     assert (training["data"]["n"], training["data"]["n_bad"]) == (N, int(people()["bad"].sum()))
     assert (training["model"]["seed"], training["run"]["operator"]) == (7, "A. Analyst")
@@ -147,16 +158,203 @@ def test_a_product_s_card_can_be_published(run: Run, tmp_path: Path) -> None:
     assert status == 0
     assert "loansvc publish" in said
     assert "say data.first_application" in err
+    assert "data.storage" in err
+    assert str(tmp_path) not in out.read_text("utf-8")  # a card is published; a folder is nobody's
     of_data = (
         "--first-application", "2023-01-01", "--last-application", "2024-12-31",
         "--outcome-known-on", "2025-12-31", "--intended-use", "tests", "--limit", "not for use",
+        "--storage", "drawn again from seed 5",
     )  # fmt: skip
     assert run(*train, *of_data, "--out", out)[0] == 0
     assert read_document(out)[0].product == "credit_loan"
     assert missing_from(json.loads(out.read_text("utf-8"))["training"]) == []
 
 
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        pytest.param(("--synthetic",), (True, NONE_NEEDED), id="needs no assessment"),
+        pytest.param(
+            ("--synthetic", "--impact-assessment", "PIA-1"), (True, "PIA-1"), id="has one"
+        ),
+        pytest.param(("--impact-assessment", "PIA-1"), (False, "PIA-1"), id="of real cases"),
+    ],
+)
+def test_a_card_of_synthetic_cases_says_so(
+    run: Run, tmp_path: Path, flags: tuple[str, ...], expected: tuple[bool, str]
+) -> None:
+    known = generate(3_000, seed=5).with_known_outcome()
+    data, out = tmp_path / "loans.parquet", tmp_path / "card.json"
+    names = ["business_age_months", "max_days_past_due_24m"]
+    known.frame[names].assign(bad=known.truth["is_bad"]).to_parquet(data)
+    status, *_ = run(
+        "train", "--data", data, "--target", "bad", "--family", "woe", "--out", out,
+        "--product", "credit_loan", "--valid-from", "2026-09-01", "--reference", "example",
+        "--operator", "A. Analyst", *flags,
+    )  # fmt: skip
+    document = json.loads(out.read_text("utf-8"))
+    governance = document["training"]["governance"]
+    assert status == 0
+    assert (document["synthetic"], governance["impact_assessment_id"]) == expected
+    assert (document["statement"] == STATEMENT) == expected[0]
+
+
+# --- the job ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "n_bad", "expected"),
+    [
+        pytest.param({"family": "woe"}, None, 1, id="woe"),
+        pytest.param({}, None, 11, id="blend"),
+        pytest.param({"pairs": 1}, None, 51, id="blend with pairs"),
+        pytest.param({"pairs": 1}, 36, 51, id="folds of the test with too few for a blend"),
+        pytest.param({}, 20, 11, id="too few for a blend"),
+    ],
+)
+def test_every_step_of_a_job_is_taken(
+    tmp_path: Path, said: dict[str, Any], n_bad: int | None, expected: int
+) -> None:
+    """So that the progress bar is complete at the end, and not before."""
+    data = tmp_path / "people.csv"
+    frame = people() if n_bad is None else people(bad=(np.arange(N) % (N // n_bad) == 0) * 1)
+    frame.to_csv(data, index=False)
+    asked = job.Job(data=data, target="bad", seed=1, **said)
+    steps: list[None] = []
+    job.run(asked, clock=lambda: NOON, on_step=lambda: steps.append(None))
+    assert (len(steps), job.n_steps(asked)) == (expected, expected)
+
+
+def test_the_digest_is_of_the_bytes_that_were_trained_on(table: Path) -> None:
+    """Whatever becomes of the file afterwards."""
+    before = hashlib.sha256(table.read_bytes()).hexdigest()
+    asked = job.Job(data=table, target="bad", family="woe", seed=1)
+
+    def overwrite(found: Any) -> None:
+        table.write_text("gone", encoding="utf-8")
+
+    compiled = job.run(asked, clock=lambda: NOON, on_findings=overwrite)
+    assert compiled.card.document["training"]["data"]["sha256"] == before
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changed_meanwhile(path: Path, **_: Any) -> pd.DataFrame:
+        frame = pd.read_csv(path)
+        path.write_text("age,bad\n1,0\n", encoding="utf-8")
+        return frame
+
+    monkeypatch.setattr(job, "read_table", changed_meanwhile)
+    asked = job.Job(data=table, target="bad", family="woe", seed=1)
+    with pytest.raises(TableRefused, match="changed while it was read"):
+        job.run(asked, clock=lambda: NOON)
+
+
+def test_the_families_are_those_of_the_job() -> None:
+    """Named twice, so that the command line need not load pandas to say its help."""
+    [family] = [o for o in training.train.params if o.name == "family"]
+    assert isinstance(family.type, click.Choice)
+    assert set(family.type.choices) == set(job.KINDS)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path, suffix: str) -> None:
+    class Unwritable:
+        def __str__(self) -> str:
+            raise ValueError("no text")
+
+    path = tmp_path / f"scores{suffix}"
+    write_table(people(), path)
+    before = path.read_bytes()
+    with pytest.raises(Exception, match=r"no text|Unwritable"):
+        write_table(pd.DataFrame({"age": [1, Unwritable()]}), path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
 # --- what is refused ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--target", "bad"), ("--family", "boosting"), ("--family", "woe"), ("--pairs", "0"),
+        ("--monotone", __file__), ("--exclude", "age"), ("--special", "use=-1"), ("--weights", "w"),
+        ("--population-bad-rate", "0.1"), ("--first-application", "2023-01-01"),
+        ("--last-application", "2024-12-31"), ("--outcome-known-on", "2025-12-31"),
+        ("--sampling", "all"), ("--storage", "vault"), ("--synthetic",),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_is_said_of_a_table_is_refused_where_there_is_none(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...]
+) -> None:
+    """And not ignored."""
+
+    def unwanted(*_: Any, **__: Any) -> None:
+        raise AssertionError("trained all the same")
+
+    monkeypatch.setattr("loansvc.training.train.train_scorecard", unwanted)
+    head = ("--product", "credit_loan", "--valid-from", "2026-09-01", "--reference", "example")
+    status, _, err = run("train", *head, "--operator", "A. Analyst", *given, "--out", tmp_path)
+    assert (status, "Usage:" in err) == (2, True)
+    assert f"{given[0]} is for a table" in err
+    assert "--data" in err
+
+
+HIDDEN = "import sys; sys.modules[sys.argv.pop(1)] = None; from loansvc import cli; cli.main()"
+COUNTY = (
+    "train", "--product", "credit_loan", "--valid-from", "2026-09-01", "--reference", "example",
+    "--operator", "A. Analyst", "--out", "drafts",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments"),
+    [
+        pytest.param("pandas", COUNTY, id="train on the county"),
+        pytest.param(
+            "pandas", ("train", "--data", "t.csv", "--target", "bad", "--out", "c.json"),
+            id="train on a table",
+        ),
+        pytest.param(
+            "pandas", ("card", "score", "card.json", "t.csv", "--out", "s.csv"), id="score"
+        ),
+        pytest.param("numpy", ("card", "show", "card.json"), id="show"),
+        pytest.param(
+            "pandas", ("card", "export", "card.json", "--to", "pmml", "--out", "x"), id="export"
+        ),
+        pytest.param(
+            "onnx", ("card", "export", "card.json", "--to", "onnx", "--out", "x"),
+            id="export, late",
+        ),
+        pytest.param(
+            "pandas", ("validate", "card.json", "t.csv", "--target", "bad", "--out", "r.html"),
+            id="validate",
+        ),
+    ],
+)  # fmt: skip
+def test_without_the_workshop_s_packages_it_says_what_to_install(
+    table: Path, tmp_path: Path, package: str, arguments: tuple[str, ...]
+) -> None:
+    """As on an install that only serves."""
+    table.rename(tmp_path / "t.csv")
+    (tmp_path / "card.json").write_text(json.dumps(CARD | {"product": "credit_loan"}), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", HIDDEN, package, *arguments],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
+    assert f"more packages ({package}). Run: pip install 'loansvc[train]'" in done.stderr
+
+
+def test_a_part_of_our_own_that_is_not_there_is_our_mistake() -> None:
+    """Nothing to install would help."""
+    with pytest.raises(ModuleNotFoundError), training.workshop():
+        import_module("loansvc.training.nothing")
+    with pytest.raises(SetupRefused), training.workshop():
+        raise ImportError("Missing optional dependency")
 
 
 @pytest.mark.parametrize(

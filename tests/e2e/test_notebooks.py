@@ -95,6 +95,7 @@ def test_training_on_a_table_of_the_catalogue_publishes_what_says_how_it_was_mad
     table = people.frame[list(MODEL_CHARACTERISTICS)].assign(gone=people.truth["is_bad"])
     table.astype({"gone": int}).to_parquet(tmp_path / "history.parquet")
     stated = {
+        "storage": "made for this test",
         "impact_assessment_id": "EXAMPLE-1",
         "intended_use": "a test",
         "limits": ("a test",),

@@ -142,6 +142,31 @@ def test_written_card_is_read_by_the_registry(trained: TrainedCard, tmp_path: Pa
     assert path.with_suffix(".md").read_text(encoding="utf-8") == trained.markdown
 
 
+@pytest.mark.parametrize(("suffix", "n_before"), [(".json", 0), (".md", 2)])
+def test_a_full_disk_leaves_the_card_that_was_there(
+    trained: TrainedCard,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    suffix: str,
+    n_before: int,
+) -> None:
+    """Document and model card are each written whole or not at all; a file and its folder sync."""
+    path = write(trained, tmp_path).with_suffix(suffix)
+    before = path.read_bytes()
+
+    calls = iter(range(n_before))
+
+    def full(descriptor: int) -> None:
+        if next(calls, None) is None:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write(replace(trained, document={}, markdown="new"), tmp_path)
+    assert path.read_bytes() == before
+    assert len(list(path.parent.iterdir())) == 2
+
+
 def test_card_scores_the_26_characteristics(card: Scorecard) -> None:
     """None is left out, none is from outside the catalogue."""
     assert {c.name for c in card.characteristics} == set(MODEL_CHARACTERISTICS)

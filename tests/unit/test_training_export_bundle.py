@@ -115,6 +115,35 @@ def test_a_file_that_cannot_be_scored_is_refused_whole(
     assert not (folder / "out.csv").exists()
 
 
+def test_scores_that_are_there_stay_until_the_new_ones_are_whole(
+    folder: Path, scorer: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "in.csv").write_text("age,job\n20,x\n", encoding="utf-8")
+    (folder / "out.csv").write_text("yesterday's", encoding="utf-8")
+    names = {p.name for p in folder.iterdir()}
+    card = scorer.Card.read(folder / "card.json")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        scorer.score_file(card, folder / "in.csv", folder / "out.csv", key=None, lang="en")
+    assert (folder / "out.csv").read_text("utf-8") == "yesterday's"
+    assert {p.name for p in folder.iterdir()} == names
+
+
+def test_scores_can_go_down_a_pipe_and_through_a_link(folder: Path) -> None:
+    """What is no plain file is written to, not replaced."""
+    (folder / "in.csv").write_text("age,job\n20,x\n", encoding="utf-8")
+    code, said = run(folder, "in.csv", "/dev/stdout")
+    assert (code, "row,score,pd" in said) == (0, True)
+    (folder / "link.csv").symlink_to("real.csv")
+    assert run(folder, "in.csv", "link.csv")[0] == 0
+    assert (folder / "link.csv").is_symlink()
+    assert (folder / "real.csv").read_text("utf-8").startswith("row,score,pd")
+
+
 def test_without_files_it_says_how(folder: Path) -> None:
     code, said = run(folder)
     assert code == 2

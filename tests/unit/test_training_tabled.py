@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from loansvc.training import AdditiveBoostingScorecard, Card
+from loansvc.training.intake import TableWarning
 from loansvc.training.table import UnfitTable
 
 pytestmark = pytest.mark.filterwarnings("ignore::loansvc.training.intake.TableWarning")
@@ -89,3 +90,15 @@ def test_axes_are_small_enough_to_print(fitted: Any) -> None:
 def test_more_tables_than_a_document_holds_are_refused() -> None:
     with pytest.raises(UnfitTable, match="pairs must be from 0 to 20"):
         AdditiveBoostingScorecard(pairs=21).fit(*people())
+
+
+def test_tables_that_are_not_worth_it_are_not_kept() -> None:
+    """The test is told, and the card is the additive one."""
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame({"a": rng.normal(size=900), "b": rng.normal(size=900)})
+    y = (rng.random(900) < 1 / (1 + np.exp(1.5 - frame["a"]))).astype(int)
+    with pytest.warns(TableWarning, match="not worth it. The card has none"):
+        fitted = AdditiveBoostingScorecard(pairs=1, max_iter=40).fit(frame, y)
+    assert fitted.card_.scorecard.pairs == ()
+    assert fitted.card_.digest == AdditiveBoostingScorecard(max_iter=40).fit(frame, y).card_.digest
+    assert not fitted.pair_test_.is_worth_it

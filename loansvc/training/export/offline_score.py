@@ -17,7 +17,9 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import io
 import json
+import os
 import re
 import sys
 from bisect import bisect_right
@@ -156,11 +158,30 @@ def score_file(card: Card, source: Path, target: Path, *, key: str | None, lang:
                 ";".join(f"{code}:{lost}" for code, lost, _ in reasons),
                 "; ".join(text for _, _, text in reasons),
             ))  # fmt: skip
-    with target.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow((key or "row", "score", "pd", "reasons", "reasons_text"))
-        writer.writerows(rows)
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow((key or "row", "score", "pd", "reasons", "reasons_text"))
+    writer.writerows(rows)
+    _write_whole(target, out.getvalue().encode("utf-8"))
     return len(rows)
+
+
+def _write_whole(target: Path, data: bytes) -> None:
+    """All of the file or none of it; a pipe or a device is written to as it is."""
+    if target.exists() and not target.is_file():
+        target.write_bytes(data)
+        return
+    target = target.resolve()  # through a link, to what it names
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, target)
+    finally:
+        if part.exists():
+            part.unlink()
 
 
 def _cell(axis: Axis, cell: str, row: int) -> Any:
