@@ -156,6 +156,8 @@ def _train_on_table(options: Options) -> None:
     if options["synthetic"] and options["impact_assessment"] is None:
         options["impact_assessment"] = NONE_NEEDED
     if options["product"] is not None:
+        if options["pairs"]:
+            raise click.UsageError("--pairs: no product's card has two-way tables; remove it.")
         names = ("valid_from", "reference", "operator", "impact_assessment")
         _need(options, names, "a card of a product can be published.")
     out: Path = options["out"]

@@ -107,13 +107,12 @@ class ScoredCharacteristic:
 
     def slot_of(self, value: Number | str | None) -> int:
         """The place among `bins` of the bin that holds the value; every value has one."""
+        if isinstance(value, str):
+            return self.index.get(value, self.unseen)
         if value is None or value != value:  # noqa: PLR0124 -- NaN alone is not itself
             return self.missing
-        found = self.index.get(value)
-        if found is not None:
-            return found
-        if isinstance(value, str):
-            return self.unseen
+        if value in self.index:
+            return self.index[value]
         # bisect_right: a value on a cut belongs to the right, so "12 months" is "12 and more".
         # Of any other table numbers are float64, as its columns are.
         return bisect_right(self.cuts, float(value) if self.described.own else value)

@@ -142,7 +142,8 @@ def is_word(values: pd.Series[Any], said: Said) -> bool:
 
 def _input(name: str, frame: pd.DataFrame, said: Said) -> Input:
     values, direction = frame[name], said.monotone.get(name, 0)
-    if is_catalogued(frame.columns) and not (said.special_codes or said.categorical or said.orders):
+    is_said = name in said.special_codes or name in said.categorical or name in said.orders
+    if is_catalogued(frame.columns) and not is_said:
         of = catalogued(name, values)
         strangers = set(words(values)) - {*of.words, None} if of.words else set()
         if strangers:

@@ -36,6 +36,8 @@ CODES = (*range(-9, 0), -99, -999, -9999, 9, 98, 99, 998, 999, 9998, 9999, 99999
 CODE_LEAST, CODE_Z = 30, 3.0  # cases of a code, and standard errors its bad rate lies off the rest
 CODE_RANGE = 5  # different other values, so that there is a range to stand apart from
 CODE_GAP = 0.5  # of the range of all other values, between them and a code
+LOOKS_LIKE_AN_AMOUNT = re.compile(r"[¥￥$€]?\s?[+-]?[\d,]+(\.\d+)?\s?[%元]?")
+FIRST_DAY, LAST_DAY = 19000101, 21001231  # whole numbers that may be days
 LOOKS_LIKE_A_DAY = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?")
 
 
@@ -211,7 +213,7 @@ def _of_column(values: pd.Series[Any], said: Said) -> Iterator[Finding]:
     if known.empty:
         text = f"Column {name} is never known; it is left out."
         yield Finding("warning", name, text, drop=True)
-    elif kind == "date" or (kind == "word" and _holds_days(known)):
+    elif kind == "date" or _holds_days(known, kind):
         text = f"Column {name} holds dates. Give a number instead, such as months until a day."
         yield Finding("error", name, text)
     elif kind == "mixed" or (kind == "word" and _half_numbers(known, said)):
@@ -224,6 +226,9 @@ def _of_column(values: pd.Series[Any], said: Said) -> Iterator[Finding]:
     elif _is_personal(known):
         text = f"Column {name} holds numbers of persons or phones. Leave it out of the table."
         yield Finding("error", name, text)
+    elif kind == "word" and _are_amounts(known, said):
+        text = f"Column {name} looks like numbers written with signs, such as 1,234 or 12 %."
+        yield Finding("error", name, f"{text} Give plain numbers.")
     elif known.nunique() == 1 and len(known) == len(values):
         text = f"Column {name} is the same in every row; it is left out."
         yield Finding("warning", name, text, drop=True)
@@ -235,9 +240,24 @@ def _floats(values: pd.Series[Any]) -> NDArray[np.float64]:
     return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
-def _holds_days(known: pd.Series[Any]) -> bool:
+def _holds_days(known: pd.Series[Any], kind: str) -> bool:
+    if kind == "number":
+        found = _floats(known)
+        if not ((found >= FIRST_DAY) & (found <= LAST_DAY)).all() or (found % 1 != 0).any():
+            return False
+        months, days = found // 100 % 100, found % 100
+        return bool(((months >= 1) & (months <= 12) & (days >= 1) & (days <= 31)).all())
     shown = [str(v) for v in known.head(100).tolist()]
-    return all(LOOKS_LIKE_A_DAY.fullmatch(v) for v in shown)
+    return kind == "word" and all(LOOKS_LIKE_A_DAY.fullmatch(v) for v in shown)
+
+
+def _are_amounts(known: pd.Series[Any], said: Said) -> bool:
+    """Whether every text is a number with a sign, and at least one is no plain number."""
+    if known.name in said.categorical or known.name in said.orders:
+        return False
+    levels = pd.Series(known.astype(str).unique())
+    is_amount = levels.str.fullmatch(LOOKS_LIKE_AN_AMOUNT).all()
+    return bool(is_amount and levels.str.contains(r"[¥￥$€,%元]").any())
 
 
 def _is_personal(known: pd.Series[Any]) -> bool:

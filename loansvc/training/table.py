@@ -195,7 +195,7 @@ def words(values: pd.Series[Any]) -> list[str | None]:
 def _word(value: Any) -> str | None:
     if isinstance(value, str):
         return value
-    if value is None or value is pd.NA or value is pd.NaT or value != value:  # noqa: PLR0124
+    if value is None or value is pd.NA or value is pd.NaT or value != value:  # noqa: PLR0124 -- NaN alone is not itself
         return None
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))

@@ -171,3 +171,20 @@ def test_an_unknown_target_is_an_error() -> None:
 def test_several_errors_are_told_at_once() -> None:
     frame = table(bad=np.arange(N) % 3, odd=[1.0, np.inf] * (N // 2))
     assert [f.column for f in inspect(frame, "bad").errors] == ["bad", "odd"]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        pytest.param([f"¥{1000 + i:,}" for i in range(N)], "Give plain numbers", id="money"),
+        pytest.param([f"{i % 90}.5%" for i in range(N)], "Give plain numbers", id="percent"),
+        pytest.param([20240101 + i % 28 for i in range(N)], "holds dates", id="days as numbers"),
+    ],
+)
+def test_numbers_in_disguise_stop_the_training(values: list, words: str) -> None:
+    """Taken as words or amounts, they would say nothing."""
+    only(inspect(table(amount=values), "bad"), "error", "amount", words)
+
+
+def test_amounts_that_are_no_days_are_numbers() -> None:
+    assert inspect(table(amount=[20_240_000 + 7 * i % 999 for i in range(N)]), "bad") == []

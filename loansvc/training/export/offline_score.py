@@ -51,7 +51,7 @@ class Axis:
 
     def slot(self, value: Any) -> int:
         """The place of the bin; None, and a number that is none, are not known."""
-        if value is None or value != value:  # noqa: PLR0124
+        if value is None or value != value:  # noqa: PLR0124 -- NaN alone is not itself
             return self.states["missing"]
         if self.is_word:
             if not isinstance(value, str):
