@@ -180,6 +180,7 @@ def weigh(application: Application, editions: Editions, exposure: Exposure) -> C
     quote = editions.rates.content.on(on)
     facts = values | {
         "village_rating": standing.rating,
+        "village_flag": "yes" if standing.flagged else "no",
         "policy_loans": exposure.policy_loans,
         "policy_loan_overdue": OVERDUE_WORDS[exposure.policy_loan_overdue],
         "outstanding_yuan": exposure.outstanding_yuan,
@@ -373,6 +374,10 @@ def _notices(case: Case, editions: Editions, exposure: Exposure) -> Iterator[str
         yield "EXPOSURE_PARTIAL"
     if case.standing.state != "rated":
         yield f"VILLAGE_{case.standing.state.upper()}"
+    if case.standing.flagged:
+        yield "VILLAGE_FLAGGED"
+    if case.standing.appeal:
+        yield "VILLAGE_APPEAL"
     for scope in ("credit_report", "income", "public_records"):
         if scope not in case.application.consent.scopes:
             yield f"CONSENT_{scope.upper()}"

@@ -18,6 +18,7 @@ VIRTUAL_COMMUNITY = "498"  # statistics code of a virtual community: nobody live
 
 _ID_NUMBER = re.compile(r"[0-9]{17}[0-9X]", re.ASCII)
 _USCC = re.compile(rf"[{USCC_ALPHABET}]{{18}}", re.ASCII)
+_PERSONAL = re.compile(r"\d{15}|1[3-9]\d{9}")  # also full-width: people write both
 _INDUSTRY = re.compile(r"([A-T])([0-9]{2,4})", re.ASCII)
 _VILLAGE = re.compile(r"[0-9]{12}", re.ASCII)
 
@@ -58,6 +59,15 @@ def id_number_flaw(text: str, *, today: date) -> Flaw | None:
     if id_check_character(text[:17]) != text[17]:
         return Flaw("id_number_checksum", "The check character does not fit; check for a typo.")
     return None
+
+
+def holds_personal_number(text: str) -> bool:
+    """Whether what looks like an ID number or a mobile number stands in a text.
+
+    >>> holds_personal_number("户主 340521197501010179"), holds_personal_number("article 4 of 2026")
+    (True, False)
+    """
+    return _PERSONAL.search(text) is not None
 
 
 def id_check_character(digits: str) -> str:

@@ -206,6 +206,12 @@ NOTICES: Mapping[str, tuple[str, str]] = {
         "村级评定已被撤销", "The village rating was revoked"),
     "VILLAGE_UNRATED": (
         "该村尚未评定；未知不等于差", "The village is unrated: unknown, not bad"),
+    "VILLAGE_FLAGGED": (
+        "该村登记有乡风文明方面的人工复核提示，有期限；不影响评定和评分",
+        "The village carries a dated mark asking that a person looks; rating and points do not know it"),
+    "VILLAGE_APPEAL": (
+        "该村的申诉正在处理，作出决定前评定照常有效",
+        "An appeal of the village is pending; the rating stands until it is decided"),
     "CONSENT_CREDIT_REPORT": (
         "未授权信用报告，相关信息按未知处理", "No consent to the credit report: its inputs count as not known"),
     "CONSENT_INCOME": (

@@ -41,7 +41,7 @@ from loansvc.reasons import NUMBER_TEXTS, WORD_TEXTS
 from loansvc.scorecard import Scorecard, ScoredCharacteristic
 from loansvc.scorecard.document import read_scorecard
 from loansvc.standards import read_standard
-from loansvc.villages import read_register
+from loansvc.villages.document import read_register
 
 LOCK = "editions.lock"
 PLACE = ("kind", "product", "role", "valid_from")  # one edition for each

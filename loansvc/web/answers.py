@@ -145,7 +145,8 @@ VILLAGE = _object(
     {
         "code": TEXT, "name": TEXT, "town": TEXT, "rating": _one_of(RATINGS), "state": TEXT,
         "assessed_on": _or_null(DAY), "points": WHOLE, "credibility": {"type": "number"},
-        "evidence": {"type": ["object", "null"]}, "synthetic": TRUTH, "register": EDITION_REFERENCE,
+        "evidence": {"type": ["object", "null"]}, "flagged": TRUTH, "appeal": TRUTH,
+        "synthetic": TRUTH, "register": EDITION_REFERENCE,
     }
 )  # fmt: skip
 EDITION = {

@@ -288,6 +288,8 @@ def _village(village: Village, register: Edition[Register], on: date) -> dict[st
         "points": standing.points,
         "credibility": standing.credibility_percent / 100,
         "evidence": dict(village.evidence) or None,
+        "flagged": standing.flagged,
+        "appeal": standing.appeal,
         "synthetic": register.content.synthetic,
         "register": {"valid_from": register.valid_from.isoformat(), "digest": register.digest},
     }

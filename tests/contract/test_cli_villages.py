@@ -13,7 +13,7 @@ import pytest
 from loansvc import cli
 from loansvc.editions import Reader, read_head, to_text
 from loansvc.registry import publish
-from loansvc.villages import read_register
+from loansvc.villages.document import read_register
 from tests.small import FIRST_DAY, QIFANG, RATES, REGISTER, SHIQIAO, WANGTAN, publish_text
 
 STANDARD = Path(__file__).parents[2] / "models" / "standards" / "village_rating" / "2026-07-01.toml"

@@ -1,14 +1,24 @@
 """decide: sums on paper, reasons that are true, and who bears what."""
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from loansvc.decision import Decision, Editions, Exposure, decide, expected_loss_yuan
+from loansvc.decision import Decision, Editions, Exposure, decide, expected_loss_yuan, weigh
 from loansvc.policy import Fund
-from tests.small import QIFANG, SHIQIAO, a_document, an_application, small_editions
+from loansvc.villages import Appeal, Flag
+from tests.small import (
+    QIFANG,
+    SHIQIAO,
+    TODAY,
+    WANGTAN,
+    a_document,
+    an_application,
+    small_editions,
+)
 
 NOTHING = Exposure()
 
@@ -119,6 +129,33 @@ def test_a_scope_not_given_is_said_in_the_answer(editions: Editions) -> None:
         "CONSENT_INCOME",
         "CONSENT_PUBLIC_RECORDS",
     ]
+
+
+@pytest.mark.parametrize(
+    ("mark", "code", "word"),
+    [
+        pytest.param(
+            {"flags": (Flag(date(2026, 11, 1), TODAY, "upheld", "0" * 64),)},
+            "VILLAGE_FLAGGED", "yes", id="a flag",
+        ),
+        pytest.param(
+            {"appeal": Appeal(date(2026, 11, 1), "0" * 64)}, "VILLAGE_APPEAL", "no", id="an appeal"
+        ),
+    ],
+)  # fmt: skip
+def test_a_mark_of_the_village_is_told_and_changes_no_answer(
+    editions: Editions, mark: dict[str, Any], code: str, word: str
+) -> None:
+    """Only a rule that asks for `village_flag` can refer for it; the small policy has none."""
+    register = editions.villages.content
+    village = replace(register.villages[WANGTAN], **mark)
+    marked = replace(register, villages={**register.villages, WANGTAN: village})
+    with_mark = replace(editions, villages=replace(editions.villages, content=marked))
+    case = weigh(an_application(), with_mark, Exposure())
+    assert case.facts["village_flag"] == word
+    plain, told = decided(editions), decided(with_mark)
+    assert [w.code for w in told.warnings if w not in plain.warnings] == [code]
+    assert replace(told, warnings=(), village=plain.village) == replace(plain, warnings=())
 
 
 def test_an_amount_above_the_limit_goes_to_a_person(editions: Editions) -> None:

@@ -32,7 +32,8 @@ from loansvc.training.villages import (
     effects_of,
     fit_villages,
 )
-from loansvc.villages import POINTS_CAP, Register, read_register
+from loansvc.villages import POINTS_CAP, Register
+from loansvc.villages.document import read_register
 
 MODELS = Path(__file__).parents[2] / "models"
 STANDARD: Standard = read_document(MODELS / "standards" / "village_rating" / "2026-07-01.toml")[1]

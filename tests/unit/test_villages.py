@@ -1,6 +1,7 @@
 """A village's rating holds, lapses, expires and is revoked by date."""
 
 import copy
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -8,7 +9,17 @@ import pytest
 
 from loansvc.editions import Reader
 from loansvc.errors import EditionRefused
-from loansvc.villages import Register, Revocation, Village, rating_on, read_register
+from loansvc.villages import (
+    Appeal,
+    Flag,
+    Register,
+    Revocation,
+    Standing,
+    Village,
+    rating_on,
+)
+from loansvc.villages.document import read_register
+from loansvc.villages.signatures import digest_of_assessment
 from tests.small import QIFANG, REGISTER, SHIQIAO, WANGTAN
 
 AA = Village("340521102200", "王潭村", "乌溪镇", "AA", date(2024, 6, 1), 6, 10, {}, None)
@@ -31,6 +42,32 @@ def changed(index: int, **changes: Any) -> dict[str, Any]:
         else:
             village[key] = value
     return register
+
+
+FLAG = {
+    "from": "2026-07-01",
+    "until": "2026-12-31",
+    "reason": "upheld",
+    "document_sha256": "a" * 64,
+}
+APPEAL = {"lodged_on": "2026-06-15", "document_sha256": "b" * 64}
+
+
+def signed(index: int = 0, **changes: Any) -> list[dict[str, Any]]:
+    """Three good signatures of a village of the small register, the first with changes."""
+    line = REGISTER["villages"][index]
+    digest = digest_of_assessment(
+        code=line["code"],
+        rating=line["rating"],
+        assessed_on=date.fromisoformat(line["assessed_on"]),
+        evidence=line["evidence"],
+    )
+    names = {"village": "甲", "town": "乙", "bank": "丙"}
+    first, *others = (
+        {"role": role, "name": name, "signed_on": "2026-04-10", "digest": digest}
+        for role, name in names.items()
+    )
+    return [first | changes, *others]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +103,48 @@ def test_a_revocation_never_lifts_a_worse_rating() -> None:
 def test_the_worst_rating_in_grace_stays_the_worst() -> None:
     village = Village("1", "", "", "D", date(2024, 6, 1), 0, 0, {}, None)
     assert rating_on(village, date(2026, 6, 1)) == ("D", "grace")
+
+
+def standing(village: Village, on: date) -> Standing:
+    return Register({village.code: village}, synthetic=True, statement="").standing(
+        village.code, on
+    )
+
+
+@pytest.mark.parametrize(
+    ("on", "flagged"),
+    [
+        pytest.param(date(2025, 1, 14), False, id="never before its day"),
+        pytest.param(date(2025, 1, 15), True, id="from its first day"),
+        pytest.param(date(2025, 3, 31), True, id="to its last day"),
+        pytest.param(date(2025, 4, 1), False, id="and no longer"),
+    ],
+)
+def test_a_flag_holds_on_its_days_and_changes_nothing_else(on: date, flagged: bool) -> None:
+    flag = Flag(date(2025, 1, 15), date(2025, 3, 31), "upheld", "0" * 64)
+    found = standing(replace(AA, flags=(flag,)), on)
+    assert found == replace(standing(AA, on), flagged=flagged)
+
+
+@pytest.mark.parametrize(
+    ("on", "appeal"),
+    [
+        pytest.param(date(2025, 1, 14), False, id="before it is lodged"),
+        pytest.param(date(2025, 1, 15), True, id="it pends"),
+        pytest.param(date(2025, 2, 3), False, id="decided"),
+    ],
+)
+def test_the_rating_stands_while_an_appeal_pends(on: date, appeal: bool) -> None:
+    lodged = Appeal(date(2025, 1, 15), "0" * 64, decided_on=date(2025, 2, 3))
+    found = standing(replace(AA, appeal=lodged), on)
+    assert found == replace(standing(AA, on), appeal=appeal)
+
+
+def test_an_unrated_village_can_carry_a_flag() -> None:
+    flag = Flag(date(2025, 1, 15), date(2025, 3, 31), "upheld", "0" * 64)
+    village = Village("1", "", "", "unrated", None, 0, 0, {}, None, flags=(flag,))
+    found = standing(village, date(2025, 2, 1))
+    assert (found.state, found.flagged) == ("unrated", True)
 
 
 def test_points_expire_with_the_rating() -> None:
@@ -111,9 +190,71 @@ def test_the_record_behind_the_points_may_be_stated() -> None:
                      "loans_bad: must be a whole number from 0 to 9",
                      id="more bad loans than loans"),
         pytest.param(changed(0, record={"loans": 9}), "loans_bad: is missing", id="half a record"),
+        pytest.param(changed(0, flag=[{**FLAG, "until": "2026-06-30"}]),
+                     r"flag\[0\].until: must not be before from", id="a flag turned around"),
+        pytest.param(changed(0, flag=[{**FLAG, "document_sha256": "see file"}]),
+                     r"flag\[0\].document_sha256: must be the SHA-256", id="a flag unproven"),
+        pytest.param(changed(0, flag=[{**FLAG, "reason": "户主 340521197501010179"}]),
+                     "must not hold an ID or phone number", id="a person named in a flag"),
+        pytest.param(changed(0, flag=[{**FLAG, "points": -5}]), "points: is not a key",
+                     id="points by conduct"),
+        pytest.param(changed(0, appeal={**APPEAL, "lodged_on": "2026-07-02"}),
+                     "lodged_on: must not be after the register", id="an appeal to come"),
+        pytest.param(changed(0, appeal={**APPEAL, "decided_on": "2026-06-01"}),
+                     "decided_on: must not be before lodged_on", id="decided before lodged"),
         pytest.param(changed(0, conduct="veto"), "conduct: is not a key", id="conduct items"),
     ],
 )  # fmt: skip
 def test_a_wrong_register_is_refused_at_its_place(register: dict[str, Any], says: str) -> None:
     with pytest.raises(EditionRefused, match=says):
         read(register)
+
+
+def test_signatures_flags_and_appeals_are_read() -> None:
+    village = read(changed(0, signatures=signed(), flag=[FLAG], appeal=APPEAL)).villages[WANGTAN]
+    assert [s.role for s in village.signatures] == ["village", "town", "bank"]
+    assert village.flags == (Flag(date(2026, 7, 1), date(2026, 12, 31), "upheld", "a" * 64),)
+    assert village.appeal == Appeal(date(2026, 6, 15), "b" * 64)
+
+
+def test_a_register_may_say_nothing_of_them() -> None:
+    """As all did before there was signing."""
+    village = read(REGISTER).villages[WANGTAN]
+    assert (village.signatures, village.flags, village.appeal) == ((), (), None)
+
+
+@pytest.mark.parametrize(
+    ("signatures", "says"),
+    [
+        pytest.param(signed(digest="sha256:0"), r"signatures\[0\].digest: is not that of this line",
+                     id="of other content"),
+        pytest.param(signed(role="bank"), "two signatures of one role", id="a role twice"),
+        pytest.param(signed(name=" 乙 "), "one has signed twice", id="a person twice"),
+        pytest.param(signed(role="clerk"), "must be one of village, town, bank", id="no role"),
+        pytest.param(signed()[1:], "lacks that of village; add it", id="two of three"),
+        pytest.param([], "lacks that of village, town, bank", id="none, but the key"),
+        pytest.param(signed(signed_on="2026-03-30"), "must not be before the evidence",
+                     id="before the evidence"),
+        pytest.param(signed(signed_on="2026-07-02"), "signed_on: must not be after 2026-07-01",
+                     id="after the first day"),
+        pytest.param(signed(name="340521197501010179"), "without an ID or phone number",
+                     id="a number for a name"),
+    ],
+)  # fmt: skip
+def test_a_wrong_signature_is_refused(signatures: list[Any], says: str) -> None:
+    with pytest.raises(EditionRefused, match=says):
+        read(changed(0, signatures=signatures))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"rating": "AAA"}, id="rating"),
+        pytest.param({"assessed_on": "2026-04-01"}, id="day"),
+        pytest.param({"evidence": {**REGISTER["villages"][0]["evidence"], "borrowers": 61}},
+                     id="evidence"),
+    ],
+)  # fmt: skip
+def test_a_change_after_signing_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(EditionRefused, match="changed after it was signed"):
+        read(changed(0, signatures=signed(), **change))
