@@ -41,6 +41,8 @@ from loansvc.reasons import NUMBER_TEXTS, WORD_TEXTS
 from loansvc.scorecard import Scorecard, ScoredCharacteristic
 from loansvc.scorecard.document import read_scorecard
 from loansvc.standards import read_standard
+from loansvc.succession import check_succession
+from loansvc.villages import Register
 from loansvc.villages.document import read_register
 
 LOCK = "editions.lock"
@@ -143,7 +145,13 @@ class Registry:
 
 
 def publish(
-    folder: Path, source: Path, *, role: str, approver: str, valid_from: date | None = None
+    folder: Path,
+    source: Path,
+    *,
+    role: str,
+    approver: str,
+    valid_from: date | None = None,
+    today: date | None = None,
 ) -> Edition[Any]:
     """Check a document, take it into the folder and add it to the lock, alone among publishers.
 
@@ -151,7 +159,9 @@ def publish(
 
     `valid_from` may be later than the document's own first day. A file of the same stem ending in
     `.md` (the model card) comes along. A card must say how it was made and by whom, and every
-    characteristic what it is called; whoever made it does not approve it.
+    characteristic what it is called; whoever made it does not approve it. A register may say only
+    what may follow the one before (`succession`); with `today`, it brings no new revocation or flag
+    for a day already gone.
 
     Raises:
         EditionRefused: the document is wrong, or another edition starts on the same day.
@@ -178,6 +188,8 @@ def publish(
         if isinstance(content, Scorecard):
             training = _parse(data, source.name, source.suffix).get("training")
             _check_governance(content, training, entry, entries, source.name)
+        if isinstance(content, Register):
+            _check_register(content, entry, entries, folder, today=today, name=source.name)
         _put(folder, entry["path"], data, card=source.with_suffix(".md"))
         lock = to_text({"editions": [*entries, entry]})
         write_whole(folder / LOCK, lock.encode(), part_folder=folder)
@@ -253,6 +265,26 @@ def _check_governance(
             f"{name}: no reason could name {', '.join(untold)}. Give each characteristic its "
             "zh and en text, and every word of it."
         )
+
+
+def _check_register(
+    register: Register,
+    entry: dict[str, str],
+    entries: Sequence[dict[str, str]],
+    folder: Path,
+    *,
+    today: date | None,
+    name: str,
+) -> None:
+    kinds = ("villages", "standard")
+    check_succession(
+        register,
+        [_read_locked(folder, other, {}) for other in entries if other["kind"] in kinds],
+        valid_from=date.fromisoformat(entry["valid_from"]),
+        again=any(other["digest"] == entry["digest"] for other in entries),
+        today=today,
+        name=name,
+    )
 
 
 def _is_told(of: ScoredCharacteristic) -> bool:

@@ -38,6 +38,7 @@ def publish_(
         role=role,
         approver=approver,
         valid_from=valid_from.date() if valid_from else None,
+        today=now().date(),
     )
     if json_:
         print_json(edition_document(edition))

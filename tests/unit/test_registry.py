@@ -17,7 +17,7 @@ from loansvc.errors import EditionRefused, NoEditionInForce, NotFound
 from loansvc.provenance import NONE_NEEDED, NOT_STATED, REQUIRED
 from loansvc.reasons import WORD_TEXTS
 from loansvc.registry import LOCK, Registry, publish
-from tests.small import CARD, TODAY, TRAINING, publish_text, small_models
+from tests.small import CARD, REGISTER, TODAY, TRAINING, publish_text, small_models
 
 CARD_PATH = "scorecards/credit_loan/2026-07-01.json"
 
@@ -360,3 +360,38 @@ def test_a_card_from_before_these_rules_opens_and_can_be_rolled_back_to(
     assert found.digest == entry["digest"]
     with pytest.raises(EditionRefused, match="training lacks"):
         publish(models, path, role="challenger", approver="test", valid_from=date(2026, 11, 1))
+
+
+# --- village registers ---------------------------------------------------------------------------
+
+
+def a_later_register(**changes: Any) -> str:
+    """The small register from 2026-12-01, its first village changed."""
+    document = deepcopy({**REGISTER, "valid_from": "2026-12-01"})
+    document["villages"][0] |= changes
+    return to_text(document)
+
+
+def test_a_register_that_rates_unsigned_is_not_published(models: Path, tmp_path: Path) -> None:
+    before = (models / LOCK).read_bytes()
+    with pytest.raises(EditionRefused, match=r"王潭村\): is rated anew without three signatures"):
+        publish_text(models, tmp_path / "r.json", a_later_register(rating="AAA"))
+    assert (models / LOCK).read_bytes() == before
+    assert not (models / "villages/2026-12-01.json").exists()
+
+
+def test_a_revocation_is_not_published_for_a_day_gone(models: Path, tmp_path: Path) -> None:
+    taken = {"on": "2026-12-01", "reason": "fraud in collection", "document_sha256": "0" * 64}
+    text = a_later_register(revocation=taken)
+    with pytest.raises(EditionRefused, match="first day 2026-12-01 is gone"):
+        publish_text(models, tmp_path / "r.json", text, today=date(2026, 12, 2))
+    publish_text(models, tmp_path / "r.json", text, today=date(2026, 12, 1))
+
+
+def test_a_rollback_to_an_older_register_is_not_barred(models: Path, tmp_path: Path) -> None:
+    text = a_later_register(points=0)
+    publish_text(models, tmp_path / "r.json", text)
+    first = models / "villages/2026-07-01.json"
+    publish(models, first, role="champion", approver="test", valid_from=date(2027, 1, 1))
+    found = Registry.open(models).in_force("credit_loan", date(2027, 1, 1)).villages
+    assert found.digest == digest_of(first.read_bytes())
