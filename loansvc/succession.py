@@ -5,14 +5,15 @@
     flag        never earlier than the register that brings it
     appeal      stays until it is decided or the village is rated on newer evidence
 
-Reads no file and no clock: the registers and today come in. A synthetic register needs no
-signatures, and a register published again was looked at before; nothing else is let off.
+Reads no file and no clock: the registers and today come in. Let off is little: a synthetic register
+needs no signatures, one published again was looked at before, and what a synthetic register says of
+a village binds no real one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -46,12 +47,16 @@ def check_succession(
     if not registers:
         return
     before: Register = max(registers, key=lambda e: e.valid_from).content
+    if register.synthetic and not before.synthetic:
+        raise EditionRefused(
+            f"{name}: is synthetic, and the register before it is not. Publish a real one."
+        )
     step = _Step(
         register,
-        before,
+        before if register.synthetic or not before.synthetic else replace(before, villages={}),
         _standard(editions, valid_from),
         valid_from,
-        signed=not register.synthetic and not again,
+        again=again,
         is_gone=today is not None and valid_from < today,
     )
     if faults := list(step.faults()):
@@ -71,30 +76,36 @@ def _standard(editions: Iterable[Edition[Any]], on: date) -> Standard | None:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """From one register to the next. `signed`: new ratings must be signed and fit the standard."""
+    """From one register to the next."""
 
     register: Register
     before: Register
     standard: Standard | None
     valid_from: date
-    signed: bool
+    again: bool
     is_gone: bool
 
     def faults(self) -> Iterator[str]:
         """What is wrong, village by village, each a sentence with a remedy."""
         for code, earlier in self.before.villages.items():
-            if code not in self.register.villages and (self.signed or earlier.revocation):
+            must_stay = self._must_sign or earlier.revocation is not None
+            if code not in self.register.villages and must_stay:
                 yield f"{code}: is in the register before, and may not be left out. Take it over."
         for code, village in self.register.villages.items():
             earlier = self.before.villages.get(code, _unlisted(village))
             for says in self._faults_of(village, earlier):
                 yield f"{code} ({village.name}): {says}"
 
+    @property
+    def _must_sign(self) -> bool:
+        return not self.register.synthetic and not self.again
+
     def _faults_of(self, village: Village, earlier: Village) -> Iterator[str]:
         is_new = village.assessment != earlier.assessment
-        if self.signed and is_new:
+        is_signed = bool(village.signatures) and not self.again
+        if is_new and (self._must_sign or is_signed):
             yield from self._rated_anew(village, earlier)
-        elif self.signed and earlier.signatures not in ((), village.signatures):
+        elif self._must_sign and earlier.signatures not in ((), village.signatures):
             yield "its signatures are not those of the register before. Take them over."
         if earlier.revocation not in (None, village.revocation) and not (
             is_new and _is_after(village, earlier.revocation.on)
@@ -120,6 +131,8 @@ class _Step:
         assert village.assessed_on is not None, "a rated village has its day"
         if earlier.assessed_on is not None and village.assessed_on < earlier.assessed_on:
             yield f"rests on evidence older than that of {earlier.assessed_on}. Bring newer."
+        if village.evidence["as_of"] != village.assessed_on.isoformat():
+            yield "must hold from the day of its evidence. Set assessed_on to evidence.as_of."
         if village.revocation is not None:
             return
         if self.standard is None:

@@ -15,6 +15,7 @@ from loansvc.cli import (
     decisions,
     editions,
     exporting,
+    registering,
     service,
     training,
     validating,
@@ -33,6 +34,8 @@ for _group in (decisions, editions, training, validating, cards, service, villag
     for _command in _group.COMMANDS:
         loansvc.add_command(_command)
 training.card.add_command(exporting.export_)
+for _command in registering.COMMANDS:
+    villages.villages.add_command(_command)
 
 
 def main() -> None:

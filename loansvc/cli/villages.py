@@ -1,17 +1,14 @@
-"""villages rate: the county's rating office brings evidence, a dated standard gives the ratings.
+"""villages rate, history: evidence in, ratings by a dated standard out; what registers said.
 
 All or nothing: a file with a fault is listed fault by fault, and nothing is rated or written.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -19,45 +16,28 @@ from typing import Any
 
 import click
 
-from loansvc.cli.decisions import print_json
+from loansvc.cli.decisions import as_json, print_json
+from loansvc.cli.drafts import write_out
 from loansvc.cli.editions import a_day, a_file
+from loansvc.cli.evidence import Row, read_bytes, read_rows
 from loansvc.editions import COUNTY, Edition, digest_of, in_force, to_text
-from loansvc.errors import EditionRefused, SetupRefused, TableRefused
-from loansvc.files import write_whole
-from loansvc.identifiers import village_code_flaw
+from loansvc.errors import EditionRefused
 from loansvc.registry import Registry, read_document
 from loansvc.settings import Settings
 from loansvc.standards import (
     ENOUGH,
     MEASURES,
-    MOST,
     Line,
     Rating,
     Standard,
-    contradictions,
-    is_conduct,
     rate,
 )
 from loansvc.underwriting import now
-from loansvc.villages import EVIDENCE, RATINGS, UNRATED, Village, rating_on
+from loansvc.villages import RATINGS, UNRATED, Village, rating_on
+from loansvc.villages.history import history_of
+from loansvc.web.presentation import village_history_document
 
-COLUMNS = ("code", *EVIDENCE, "as_of")
-MOST_BYTES = 1_000_000  # 154 villages are 10 kB
 WIDTH_OF_NAME = 14  # seven Chinese characters; the longest name of a village here has five
-_DIGITS = re.compile(r"[0-9]{1,13}", re.ASCII)
-_NEGATIVE = re.compile(r"-[0-9.]+", re.ASCII)
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_SCIENTIFIC = re.compile(r"[0-9][.,][0-9]+E\+?[0-9]+", re.ASCII | re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One village of the file. A figure is None where its cell is empty: not known."""
-
-    line: int
-    code: str
-    evidence: dict[str, int | None]
-    as_of: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +64,7 @@ class Source:
 
 @click.group()
 def villages() -> None:
-    """Villages: ratings from evidence."""
+    """Villages: ratings from evidence, signed, registered, taken away, appealed against."""
 
 
 @villages.command("rate")
@@ -105,20 +85,65 @@ def rate_(
     registry = Registry.open(folder)
     day = on.date() if on else now().date()
     source = _draft(draft) if draft else _published(registry, day)
-    data = _read_bytes(evidence)
+    data = read_bytes(evidence)
     latest = min(day, now().date())
-    rows = _read_rows(data, evidence.name, codes=registry.village_codes, latest=latest)
+    rows = read_rows(data, evidence.name, codes=registry.village_codes, latest=latest)
     listed = _listed(registry)
     rated = [_rated(row, source.standard, listed[row.code], day) for row in rows]
     document = _document(rated, source, day, hashlib.sha256(data).hexdigest())
     if out is not None:
-        _write(out, to_text(_register_part(document)), evidence=evidence, models=folder)
+        write_out(out, to_text(_register_part(document)), reads=evidence, models=folder)
     if json_:
         print_json(document)
         return
     _print(rated, source, day)
     if out is not None:
         click.echo(f"{out}   {len(rated)} lines for the register")
+
+
+@villages.command("history")
+@click.argument("code")
+@as_json
+def history(code: str, *, json_: bool) -> None:
+    """What every register said of the village CODE that was new, and what followed by itself."""
+    registry = Registry.open(Settings.from_environment().models_folder)
+    document = village_history_document(history_of(code, registry.editions))
+    if json_:
+        print_json(document)
+        return
+    click.echo(f"{document['code']}  {document['name']}  {document['town']}")
+    for said in document["history"]:
+        _print_said(said)
+
+
+def _print_said(said: dict[str, Any]) -> None:
+    evidence = f"   evidence of {said['evidence_as_of']}" if said["evidence_as_of"] else ""
+    points = f"   {said['points']:+d} points" if said["points"] else ""
+    synthetic = "   synthetic" if said["synthetic"] else ""
+    click.echo(
+        f"{said['register']['valid_from']}  {said['rating']:<8}{evidence}{points}"
+        f"   register {said['register']['digest'][7:19]}{synthetic}"
+    )
+    if said["signatures"]:
+        signed = ", ".join(f"{s['role']} {s['signed_on']}" for s in said["signatures"])
+        click.echo(f"  signed   {signed}")
+    if taken := said["revocation"]:
+        click.echo(f"  revoked  from {taken['on']}: {taken['reason']} {_document_of(taken)}")
+    for flag in said["flags"]:
+        days = f"{flag['from']} to {flag['until']}"
+        click.echo(f"  flag     {days}: {flag['reason']} {_document_of(flag)}")
+    if appeal := said["appeal"]:
+        end = f"decided on {appeal['decided_on']}" if appeal["decided_on"] else "pends"
+        click.echo(f"  appeal   of {appeal['lodged_on']}, {end} {_document_of(appeal)}")
+    counts = said["counts_as"]
+    if counts["state"] not in ("rated", "unrated"):
+        click.echo(f"  counts   as {counts['rating']} ({counts['state']}) from its first day")
+    for change in said["changes"]:
+        click.echo(f"  counts   as {change['rating']} ({change['state']}) from {change['on']}")
+
+
+def _document_of(mark: dict[str, Any]) -> str:
+    return f"(document {mark['document_sha256'][:12]})"
 
 
 def _published(registry: Registry, on: date) -> Source:
@@ -150,176 +175,6 @@ def _rated(row: Row, standard: Standard, listed: Village, on: date) -> Rated:
     rating = rate(row.evidence, standard)
     village = replace(listed, rating=rating.rating, assessed_on=row.as_of)
     return Rated(row, rating, listed, *rating_on(village, on))
-
-
-# --- the file -----------------------------------------------------------------------------------
-
-
-def _read_bytes(path: Path) -> bytes:
-    if path.stat().st_size > MOST_BYTES:
-        raise TableRefused(
-            f"{path.name}: is larger than {MOST_BYTES} bytes. Give one row a village."
-        )
-    return path.read_bytes()
-
-
-def _read_rows(data: bytes, name: str, *, codes: frozenset[str], latest: date) -> list[Row]:
-    """Every row of the file, or every fault in it on standard error.
-
-    Raises:
-        TableRefused: with the number of faults.
-    """
-    lines = list(_lines(_text(data, name), name))
-    faults: list[str] = []
-    rows: list[Row] = []
-    if not lines:
-        faults.append(f"{name}: is empty. The first line must be: {','.join(COLUMNS)}")
-    elif faults := [f"{name}, line {lines[0][0]}, {f}" for f in _header_faults(lines[0][1])]:
-        pass  # without the right columns nothing can be said of the rows
-    elif len(lines) == 1:
-        faults.append(f"{name}: has no row below the first line. Add one row a village.")
-    else:
-        reader = _RowReader(name, tuple(lines[0][1]), codes, latest, faults)
-        rows = [row for line, cells in lines[1:] if (row := reader.read(line, cells))]
-    if faults:
-        for fault in faults:
-            click.echo(fault, err=True)
-        what = "fault" if len(faults) == 1 else "faults"
-        raise TableRefused(
-            f"{name}: {len(faults)} {what}, listed above; nothing was rated or written. "
-            "Correct the file and run the command again."
-        )
-    return rows
-
-
-def _text(data: bytes, name: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
-    try:
-        data.decode("gb18030")
-    except UnicodeDecodeError:
-        raise TableRefused(
-            f"{name}: is neither UTF-8 nor GB18030. Save the table again as 'CSV UTF-8'."
-        ) from None
-    raise TableRefused(
-        f"{name}: is not UTF-8; it looks like GB18030, which Excel writes as plain CSV. "
-        "Save it as 'CSV UTF-8', or run: iconv -f GB18030 -t UTF-8 FILE > FILE.utf8.csv"
-    )
-
-
-def _lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    """Number and cells of each line that has any; cells without spaces around them."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    line = 1
-    try:
-        for cells in reader:
-            stripped = [cell.strip() for cell in cells]
-            if any(stripped):  # Excel leaves lines of commas below a table
-                yield line, stripped
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise TableRefused(
-            f"{name}, line {line}: is not CSV: {error}. Check the quotation marks there."
-        ) from None
-
-
-def _header_faults(header: Sequence[str]) -> list[str]:
-    if len(header) == 1 and re.search(r"[;\t]", header[0]):
-        return ["column code: columns must be parted by commas. Save it as CSV with commas."]
-    faults = []
-    for column in dict.fromkeys(header):
-        shown = _shown(column)
-        if is_conduct(column):
-            faults.append(
-                f"column {shown}: is a mark of conduct (乡风文明) and never rates a village. "
-                "Remove the column; see docs/villages.md"
-            )
-        elif column not in COLUMNS:
-            faults.append(f"column {shown}: is not known. Remove it, or correct its name.")
-        elif header.count(column) > 1:
-            faults.append(f"column {shown}: stands twice. Remove one.")
-    faults += [f"column {c}: is missing. Add it." for c in COLUMNS if c not in header]
-    return faults
-
-
-def _shown(column: str) -> str:
-    """The name of a column, short and without control characters."""
-    text = "".join(c if c.isprintable() else "?" for c in column)
-    return (text[:40] + "…" if len(text) > 40 else text) or "without a name"
-
-
-class _RowReader:
-    """Reads rows one by one and gathers what is wrong with them."""
-
-    def __init__(
-        self, name: str, header: tuple[str, ...], codes: frozenset[str], latest: date,
-        faults: list[str],
-    ) -> None:  # fmt: skip
-        self._name, self._header, self._codes, self._latest = name, header, codes, latest
-        self._faults = faults
-        self._line_of: dict[str, int] = {}
-
-    def read(self, line: int, cells: Sequence[str]) -> Row | None:
-        """The row, or None where something is wrong with it."""
-        n_faults = len(self._faults)
-        if len(cells) != len(self._header):
-            self._faults.append(
-                f"{self._name}, line {line}: has {len(cells)} cells, the first line has "
-                f"{len(self._header)}. Write numbers without commas, one cell a column."
-            )
-            return None
-        row = dict(zip(self._header, cells, strict=True))
-        self._check_code(line, row["code"])
-        evidence = {name: self._number(line, name, row[name]) for name in EVIDENCE}
-        for part, whole in contradictions(evidence):
-            self._fault(line, part, f"must not be more than {whole}. Check both figures.")
-        as_of = self._day(line, row["as_of"])
-        if as_of is None or len(self._faults) > n_faults:
-            return None
-        return Row(line, row["code"], evidence, as_of)
-
-    def _fault(self, line: int, column: str, says: str) -> None:
-        self._faults.append(f"{self._name}, line {line}, column {column}: {says}")
-
-    def _check_code(self, line: int, code: str) -> None:
-        flaw = village_code_flaw(code, known=self._codes)
-        if _SCIENTIFIC.fullmatch(code):
-            says = "is a number of the spreadsheet's, which has lost digits. "
-            self._fault(line, "code", says + "Format the column as text and enter it again.")
-        elif flaw is not None and flaw.code == "village_unknown":
-            self._fault(line, "code", "is not in the county's code table. Check the 12 digits.")
-        elif flaw is not None:
-            self._fault(line, "code", flaw.detail)
-        elif code in self._line_of:
-            self._fault(line, "code", f"stands in line {self._line_of[code]} already. Keep one.")
-        else:
-            self._line_of[code] = line
-
-    def _number(self, line: int, column: str, cell: str) -> int | None:
-        if not cell:
-            return None
-        if _DIGITS.fullmatch(cell) and int(cell) <= MOST:
-            return int(cell)
-        if _NEGATIVE.fullmatch(cell):
-            self._fault(line, column, "must not be negative. Check the figure.")
-        else:
-            says = f"must be a whole number from 0 to {MOST}, in digits alone, such as 7975000; "
-            self._fault(line, column, says + "leave it empty if it is not known.")
-        return None
-
-    def _day(self, line: int, cell: str) -> date | None:
-        try:
-            day = date.fromisoformat(cell) if _DAY.fullmatch(cell) else None
-        except ValueError:
-            day = None
-        if day is None:
-            self._fault(line, "as_of", "must be the day of the evidence, such as 2026-06-30.")
-        elif day > self._latest:
-            self._fault(line, "as_of", f"must not be after {self._latest}. Correct the day.")
-            return None
-        return day
 
 
 # --- the answer ---------------------------------------------------------------------------------
@@ -384,21 +239,6 @@ def _register_line(village: dict[str, Any]) -> dict[str, Any]:
         return line
     evidence = village["evidence"]
     return line | {"assessed_on": evidence["as_of"], "evidence": evidence}
-
-
-def _write(out: Path, text: str, *, evidence: Path, models: Path) -> None:
-    target = out.resolve()
-    if target == evidence.resolve() or target.is_relative_to(models.resolve()):
-        raise SetupRefused(
-            f"{out}: is the evidence itself or lies among the editions, which never change. "
-            "Choose another place for --out."
-        )
-    try:
-        write_whole(out, text.encode(), part_folder=out.parent)
-    except OSError as error:
-        raise SetupRefused(
-            f"{out}: cannot be written ({error.strerror}). Choose another place for --out."
-        ) from None
 
 
 def _print(rated: Sequence[Rated], source: Source, on: date) -> None:

@@ -18,6 +18,7 @@ from loansvc.villages.signatures import Signature
 
 UNRATED = "unrated"
 RATINGS = (*GRADES, UNRATED)
+STATES = ("rated", "grace", "expired", "revoked", "unrated")
 VALID_MONTHS, GRACE_MONTHS = 24, 3  # DOMAIN 2.3 [E]
 REVOKED_TO = "B"  # DOMAIN 2.3 [E]
 POINTS_CAP = 10  # 0.35 in log-odds at 28.85 points each (DOMAIN 2.3 [E])
@@ -97,7 +98,7 @@ class Village:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a village stands on a day. `state`: rated, grace, expired, revoked, unrated.
+    """How a village stands on a day. `state`: one of STATES.
 
     `flagged`: a person should look (`Flag`). `appeal`: one pends; the rating stands meanwhile.
     """

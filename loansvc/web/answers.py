@@ -7,7 +7,8 @@ from typing import Any
 from loansvc.application import PRODUCTS
 from loansvc.editions import COUNTY, EVERY_KIND, KINDS, ROLES
 from loansvc.policy import OUTCOMES, SCORE_GRADES, SHARERS, TIERS
-from loansvc.villages import RATINGS
+from loansvc.villages import RATINGS, STATES
+from loansvc.villages.signatures import ROLES as SIGNED_AS
 
 Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
@@ -149,6 +150,21 @@ VILLAGE = _object(
         "synthetic": TRUTH, "register": EDITION_REFERENCE,
     }
 )  # fmt: skip
+COUNTS_AS = {"rating": _one_of(RATINGS), "state": _one_of(STATES)}
+VILLAGE_SAID = _object(
+    {
+        "register": EDITION_REFERENCE, "synthetic": TRUTH, "rating": _one_of(RATINGS),
+        "assessed_on": _or_null(DAY), "evidence_as_of": _or_null(DAY), "points": WHOLE,
+        "credibility": {"type": "number"},
+        "signatures": _list(_object({"role": _one_of(SIGNED_AS), "signed_on": DAY})),
+        "revocation": _or_null(_object({"on": DAY, "reason": TEXT, "document_sha256": TEXT})),
+        "appeal": _or_null(
+            _object({"lodged_on": DAY, "document_sha256": TEXT, "decided_on": _or_null(DAY)})),
+        "flags": _list(
+            _object({"from": DAY, "until": DAY, "reason": TEXT, "document_sha256": TEXT})),
+        "counts_as": _object(COUNTS_AS), "changes": _list(_object({"on": DAY, **COUNTS_AS})),
+    }
+)  # fmt: skip
 EDITION = {
     "kind": _one_of(EVERY_KIND), "product": _one_of((*PRODUCTS, COUNTY)), "role": _one_of(ROLES),
     "valid_from": DAY, "review_by": _or_null(DAY), "reference": TEXT, "approver": TEXT,
@@ -201,6 +217,9 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Village": VILLAGE,
     "VillageList": _page("Village"),
+    "VillageHistory": _object(
+        {"code": TEXT, "name": TEXT, "town": TEXT, "history": _list(VILLAGE_SAID)}
+    ),
     "Product": PRODUCT,
     "ProductList": _page("Product"),
     "Edition": _object(EDITION),

@@ -22,9 +22,15 @@ from loansvc.errors import (
 )
 from loansvc.policy import OUTCOMES
 from loansvc.villages import Register, Village
+from loansvc.villages.history import history_of
 from loansvc.web.access import client, requires, underwriting
 from loansvc.web.fields import Day, Pattern, Word
-from loansvc.web.presentation import edition_document, newest_first, product_document
+from loansvc.web.presentation import (
+    edition_document,
+    newest_first,
+    product_document,
+    village_history_document,
+)
 from loansvc.web.problems import answer
 from loansvc.web.schemas import StrictSchema, flat_errors, load_application
 from loansvc.web.strict_json import loads
@@ -164,6 +170,14 @@ def village(code: str) -> Response:
     if code not in register.content.villages:
         raise NotFound("There is no such village in the register. See GET /v1/villages.")
     return answer(_village(register.content.villages[code], register, on))
+
+
+@blueprint.get("/v1/villages/<code>/history")
+@requires("read")
+def village_history(code: str) -> Response:
+    """What every register said of one village that was new, and what followed by itself."""
+    _query(StrictSchema)
+    return answer(village_history_document(history_of(code, underwriting().registry.editions)))
 
 
 @blueprint.get("/v1/products")

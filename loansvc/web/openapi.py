@@ -268,6 +268,10 @@ def _paths(examples: dict[str, Any]) -> dict[str, Any]:
         "/v1/villages/{code}": {
             get: _operation("getVillage", "One village", "read", {200: _answer("Village", "It.")},
                             (*READ_ERRORS, 404, 422), parameters=[code, ON])},
+        "/v1/villages/{code}/history": {
+            get: _operation("getVillageHistory", "What every register said of one village", "read",
+                            {200: _answer("VillageHistory", "Oldest first.")},
+                            (*READ_ERRORS, 404), parameters=[code])},
         "/v1/products": {
             get: _operation("listProducts", "The products in force", "read",
                             {200: _answer("ProductList", "All four.")}, (*READ_ERRORS, 422),

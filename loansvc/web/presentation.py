@@ -1,13 +1,14 @@
-"""Editions in words and figures, for readers of /v1/products and /v1/editions."""
+"""Editions in words and figures, for readers of products, editions and histories of villages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from loansvc.decision import Editions
 from loansvc.editions import Edition
 from loansvc.policy import Policy, Test, fact_label
+from loansvc.villages.history import Said
 
 
 def newest_first(editions: Iterable[Edition[Any]]) -> list[Edition[Any]]:
@@ -29,6 +30,56 @@ def edition_document(edition: Edition[Any]) -> dict[str, Any]:
         "digest": edition.digest,
         "path": edition.path,
     }
+
+
+def village_history_document(said: Sequence[Said]) -> dict[str, Any]:
+    """What every register said of one village. Who signed is named by role, not by name."""
+    newest = said[-1].village
+    return {
+        "code": newest.code,
+        "name": newest.name,
+        "town": newest.town,
+        "history": [_said_document(one) for one in said],
+    }
+
+
+def _said_document(said: Said) -> dict[str, Any]:
+    village, taken, appeal = said.village, said.village.revocation, said.village.appeal
+    return {
+        "register": {
+            "valid_from": said.register.valid_from.isoformat(),
+            "digest": said.register.digest,
+        },
+        "synthetic": said.register.content.synthetic,
+        "rating": village.rating,
+        "assessed_on": village.assessed_on and village.assessed_on.isoformat(),
+        "evidence_as_of": village.evidence.get("as_of"),
+        "points": village.points,
+        "credibility": village.credibility_percent / 100,
+        "signatures": [
+            {"role": s.role, "signed_on": s.signed_on.isoformat()} for s in village.signatures
+        ],
+        "revocation": taken and {
+            "on": taken.on.isoformat(),
+            "reason": taken.reason,
+            "document_sha256": taken.document_sha256,
+        },
+        "appeal": appeal and {
+            "lodged_on": appeal.lodged_on.isoformat(),
+            "document_sha256": appeal.document_sha256,
+            "decided_on": appeal.decided_on and appeal.decided_on.isoformat(),
+        },
+        "flags": [
+            {"from": flag.since.isoformat(), "until": flag.until.isoformat(),
+             "reason": flag.reason, "document_sha256": flag.document_sha256}
+            for flag in village.flags
+        ],
+        "counts_as": {"rating": said.counts.rating, "state": said.counts.state},
+        "changes": [
+            {"on": change.on.isoformat(), "rating": change.rating, "state": change.state}
+            for change in said.changes
+        ],
+    }  # fmt: skip
 
 
 def product_document(product: str, editions: Editions) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,19 @@ import pytest
 
 from loansvc import __version__
 from loansvc.application import PRODUCTS
-from loansvc.editions import digest_of
+from loansvc.editions import digest_of, to_text
 from loansvc.registry import publish
+from loansvc.villages.signatures import ROLES, digest_of_assessment
 from tests.contract.conftest import Api, is_problem
 from tests.small import (
     NOON,
     POLICY,
     QIFANG,
+    REGISTER,
     SHIQIAO,
     WANGTAN,
     a_document,
+    publish_text,
     small_models,
 )
 
@@ -170,6 +173,84 @@ def test_a_village_stands_as_of_the_day_asked_for(
     body = county.get(f"/v1/villages/{code}{on}").get_json()
     assert (body["rating"], body["state"], body["points"]) == (rating, state, points)
     assert (body["evidence"] is None) == (code == SHIQIAO)
+
+
+@pytest.fixture
+def marked(tmp_path: Path) -> Iterator[Api]:
+    """A service whose first village is revoked, flagged and appealing from 2026-11-01."""
+    models = small_models(tmp_path)
+    first, *others = REGISTER["villages"]
+    paper = {"document_sha256": "a" * 64}
+    marks = {
+        "revocation": {"on": "2026-11-10", "reason": "数据不实", **paper},
+        "flag": [{"from": "2026-11-20", "until": "2026-11-25", "reason": "维持", **paper}],
+        "appeal": {"lodged_on": "2026-10-30", **paper},
+    }
+    register = {**REGISTER, "valid_from": "2026-11-01", "villages": [first | marks, *others]}
+    publish_text(models, tmp_path / "register.json", to_text(register))
+    service = Api(tmp_path, models)
+    yield service
+    service.close()
+
+
+def test_a_village_tells_its_marks_of_the_day(marked: Api) -> None:
+    found = {}
+    for on in ("2026-10-31", "2026-11-09", "2026-11-20", "2026-11-26"):
+        body = marked.get(f"/v1/villages/{WANGTAN}?on={on}").get_json()
+        found[on] = (body["rating"], body["flagged"], body["appeal"])
+    assert found == {
+        "2026-10-31": ("AA", False, False),
+        "2026-11-09": ("AA", False, True),
+        "2026-11-20": ("B", True, True),
+        "2026-11-26": ("B", False, True),
+    }
+
+
+def test_the_history_of_a_village_is_told(marked: Api) -> None:
+    """Oldest first; a register that says nothing new is left out."""
+    body = marked.get(f"/v1/villages/{WANGTAN}/history").get_json()
+    assert (body["code"], body["name"], body["town"]) == (WANGTAN, "王潭村", "乌溪镇")
+    first, second = body["history"]
+    assert (first["register"]["valid_from"], first["changes"]) == ("2026-07-01", [])
+    assert second["changes"] == [{"on": "2026-11-10", "rating": "B", "state": "revoked"}]
+    assert second["counts_as"] == {"rating": "AA", "state": "rated"}
+    assert second["appeal"]["decided_on"] is None
+    assert second["flags"][0]["until"] == "2026-11-25"
+    other = marked.get(f"/v1/villages/{QIFANG}/history").get_json()["history"]
+    assert [said["register"]["valid_from"] for said in other] == ["2026-07-01"]
+
+
+def test_who_signed_is_told_by_role_alone(tmp_path: Path) -> None:
+    models = small_models(tmp_path)
+    line = REGISTER["villages"][0]
+    digest = digest_of_assessment(
+        code=WANGTAN,
+        rating=line["rating"],
+        assessed_on=date.fromisoformat(line["assessed_on"]),
+        evidence=line["evidence"],
+    )
+    signatures = [
+        {"role": role, "name": f"签字人{role}", "signed_on": "2026-04-10", "digest": digest}
+        for role in ROLES
+    ]
+    villages = [line | {"signatures": signatures}, *REGISTER["villages"][1:]]
+    register = {**REGISTER, "valid_from": "2026-11-01", "villages": villages}
+    publish_text(models, tmp_path / "register.json", to_text(register))
+    service = Api(tmp_path, models)
+    answer = service.get(f"/v1/villages/{WANGTAN}/history")
+    service.close()
+    assert "签字人" not in answer.get_data(as_text=True)
+    assert answer.get_json()["history"][1]["signatures"] == [
+        {"role": role, "signed_on": "2026-04-10"} for role in ROLES
+    ]
+
+
+def test_a_village_of_no_register_has_no_history(county: Api) -> None:
+    is_problem(county.get("/v1/villages/340521999999/history"), 404, "not_found")
+
+
+def test_a_history_is_of_no_day(county: Api) -> None:
+    is_problem(county.get(f"/v1/villages/{WANGTAN}/history?on=2026-11-01"), 400, "invalid_query")
 
 
 @pytest.mark.parametrize("path", ["villages", f"villages/{WANGTAN}", "products"])

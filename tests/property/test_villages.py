@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loansvc.application import GRADES
-from loansvc.villages import UNRATED, Appeal, Flag, Register, Revocation, Standing, Village
+from loansvc.villages import (
+    UNRATED,
+    Appeal,
+    Flag,
+    Register,
+    Revocation,
+    Standing,
+    Village,
+    rating_on,
+)
+from loansvc.villages.history import changes_by_themselves
 
 DAYS = st.dates(date(2019, 8, 1), date(2032, 12, 31))
 ROUTE = st.integers(0, 4000)
@@ -67,3 +77,17 @@ def test_appeals_never_change_rating_state_or_points(
     found = standing(replace(village, appeal=Appeal(lodged, "0" * 64, decided)), on)
     assert found == replace(standing(village, on), appeal=found.appeal)
     assert found.appeal == (lodged <= on and (decided is None or on < decided))
+
+
+@given(villages(), st.none() | DAYS, DAYS, DAYS)
+def test_a_history_names_every_day_on_which_a_village_counts_otherwise(
+    village: Village, taken: date | None, after: date, on: date
+) -> None:
+    """So the newest change up to a day tells how the village counts on it."""
+    revocation = Revocation(taken, "fraud", "0" * 64) if taken else None
+    village = replace(village, revocation=revocation)
+    changes = changes_by_themselves(village, after=after, before=date.max)
+    counted = [rating_on(village, after)]
+    counted += [(c.rating, c.state) for c in changes if c.on <= on]
+    if on >= after:
+        assert rating_on(village, on) == counted[-1]

@@ -94,7 +94,7 @@ UNSIGNED = replace(NEWER, signatures=())
         pytest.param(OLD, replace(OLD, rating=UNRATED, assessed_on=None, evidence={}),
                      "without three signatures", id="a rating dropped"),
         pytest.param(OLD, replace(NEWER, rating="AA"),
-                     "is AA, but the standard .* gives its evidence AAA", id="not what the standard gives"),
+                     "is AA, but the standard .* gives its evidence AAA", id="not by the standard"),
         pytest.param(NEWER, replace(OLD, signatures=SIGNED), "older than that of 2026-10-01",
                      id="older evidence"),
         pytest.param(NEWER, UNSIGNED, "its signatures are not those", id="signatures lost"),
@@ -151,10 +151,11 @@ def test_without_a_standard_nothing_can_be_rated_anew() -> None:
 
 
 def test_a_synthetic_register_needs_no_signatures_but_reaches_back_no_more() -> None:
-    follow(register(OLD), register(UNSIGNED, synthetic=True))
+    before = register(OLD, synthetic=True)
+    follow(before, register(UNSIGNED, synthetic=True))
     back = replace(OLD, revocation=replace(TAKEN, on=FIRST))
     with pytest.raises(EditionRefused, match="never reaches back"):
-        follow(register(OLD), register(back, synthetic=True))
+        follow(before, register(back, synthetic=True))
 
 
 def test_a_rollback_was_looked_at_before_but_lifts_no_revocation() -> None:
@@ -175,3 +176,22 @@ def test_many_faults_are_counted() -> None:
     after = register(*(replace(UNSIGNED, code=code) for code in codes))
     with pytest.raises(EditionRefused, match=r"And 3 more\.$"):
         follow(before, after)
+
+
+def test_signatures_of_a_synthetic_register_are_held_to_the_standard() -> None:
+    after = register(replace(NEWER, rating="AA"), synthetic=True)
+    with pytest.raises(EditionRefused, match="is AA, but the standard"):
+        follow(register(OLD, synthetic=True), after)
+
+
+def test_a_synthetic_register_binds_no_real_village() -> None:
+    """Its revocation was of an event that never was."""
+    unrated = replace(OLD, rating=UNRATED, assessed_on=None, evidence={}, points=0)
+    follow(register(REVOKED, synthetic=True), register(unrated))
+    with pytest.raises(EditionRefused, match="without three signatures"):
+        follow(register(OLD, synthetic=True), register(OLD))
+
+
+def test_a_synthetic_register_does_not_follow_a_real_one() -> None:
+    with pytest.raises(EditionRefused, match="is synthetic, and the register before it is not"):
+        follow(register(OLD), register(OLD, synthetic=True))
