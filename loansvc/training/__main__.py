@@ -1,9 +1,10 @@
-"""Make the shipped editions that programs write: four cards, the village register, the rates.
+"""Make the shipped editions that programs write: cards, village registers, rates.
 
     python -m loansvc.training FOLDER
 
 writes them into FOLDER as `models/` has them; `loansvc publish` takes them from there. Seeds are
 fixed, so the same libraries give the same bytes again, but for the two times in each manifest.
+Those of earlier years (`earlier`) are made from the newest ones.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from loansvc.application import PRODUCTS
 from loansvc.editions import to_text
 from loansvc.training.document import card_of
+from loansvc.training.earlier import earlier_editions
 from loansvc.training.rates import rates_document
 from loansvc.training.register import (
     N_APPLICANTS,
@@ -40,18 +42,21 @@ REFERENCE = "synthetic county model 2026-12 (method: section 3 of the model card
 
 def main(folder: Path) -> None:
     """Write all of them, saying which."""
+    cards = {}
     for product in PRODUCTS:
         trained = shipped_card(product)
+        cards[product] = trained.document
         print(write(trained, folder / "scorecards"))
-        if product == "credit_loan":
-            loans = village_loans(
-                card_of(trained.document), n_applicants=N_APPLICANTS, seed=VILLAGES_SEED
-            )
-            register = register_document(
-                fit_villages(loans), valid_from=VALID_FROM, seed=VILLAGES_SEED
-            )
-            _write(register, folder / "villages")
+    loans = village_loans(
+        card_of(cards["credit_loan"]), n_applicants=N_APPLICANTS, seed=VILLAGES_SEED
+    )
+    register = register_document(fit_villages(loans), valid_from=VALID_FROM, seed=VILLAGES_SEED)
+    _write(register, folder / "villages")
     _write(rates_document(), folder / "rates")
+    for place, text in earlier_editions(cards, register):
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_text(text, encoding="utf-8")
+        print(folder / place)
 
 
 def shipped_card(product: str) -> TrainedCard:

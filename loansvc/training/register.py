@@ -203,14 +203,14 @@ def _village(
     if rated:
         assessed_on = ASSESSED_EARLIER.get(unit.code, ASSESSED_ON[unit.town]).isoformat()
         line["assessed_on"] = assessed_on
-        line["evidence"] = _evidence(rating, rng) | {"as_of": assessed_on}
+        line["evidence"] = evidence_for(rating, rng) | {"as_of": assessed_on}
         line["record"] = {"loans": effect.n, "loans_bad": effect.n_bad}
     if unit.code in REVOKED:
         line["revocation"] = REVOKED[unit.code]
     return line
 
 
-def _evidence(rating: str, rng: np.random.Generator) -> dict[str, int]:
+def evidence_for(rating: str, rng: np.random.Generator) -> dict[str, int]:
     """Synthetic figures of the day of assessment that fit the rating."""
     households = int(np.exp(HOUSEHOLDS_LN_MEDIAN + HOUSEHOLDS_LN_SPREAD * rng.normal()))
     rated = round(COLLECTED_SHARE * households)
