@@ -1,4 +1,4 @@
-"""Drafts of the next village register, begun from the newest published one, and where they go."""
+"""Drafts of the next village register: begun from the newest published one, and where they go."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Draft:
     valid_from: date
 
     @classmethod
-    def begin(cls, valid_from: date, *, afresh: bool = False) -> Draft:
-        """All that the newest register says; with `afresh` its code table alone, nothing rated.
+    def begin(cls, valid_from: date, *, upon: Path | None = None, afresh: bool = False) -> Draft:
+        """All that the newest register says, or the draft `upon`; with `afresh` the codes alone.
 
         Raises:
-            EditionRefused: the day is not after the newest register's first.
+            EditionRefused: the day is not after the newest register's first, or not the draft's.
         """
         registry = Registry.open(Settings.from_environment().models_folder)
         registers = [e for e in registry.editions if e.kind == "villages"]
@@ -50,6 +50,8 @@ class Draft:
                 f"--valid-from {valid_from}: the newest register starts on {base.valid_from}. "
                 "Choose a later day."
             )
+        if upon is not None:
+            return cls(_earlier_draft(upon, valid_from), base, registry, valid_from)
         document = _afresh(registry) if afresh else read_plain(registry.folder / base.path)
         document.pop("review_by", None)  # that of the register before
         document |= {
@@ -80,11 +82,8 @@ class Draft:
             EditionRefused: it is no register, or may not follow the one before.
             SetupRefused: it cannot be written there.
         """
-        with Reader(self.document, file=out.name) as reader:
-            head = read_head(reader)
-            register = read_register(reader, valid_from=head.valid_from)
         check_succession(
-            register,
+            _read(self.document, out.name),
             self.registry.editions,
             valid_from=self.valid_from,
             again=False,
@@ -92,6 +91,25 @@ class Draft:
             name=out.name,
         )
         write_out(out, to_text(self.document), reads=reads, models=self.registry.folder)
+
+
+def _earlier_draft(path: Path, valid_from: date) -> dict[str, Any]:
+    document = read_plain(path)
+    _read(document, path.name)
+    if document["valid_from"] != valid_from.isoformat():
+        raise EditionRefused(
+            f"{path.name}: is a draft from {document['valid_from']}, not from {valid_from}. "
+            "Give that day with --valid-from."
+        )
+    return document
+
+
+def _read(document: dict[str, Any], name: str) -> Register:
+    with Reader(document, file=name) as reader:
+        head = read_head(reader)
+        if head.kind != "villages":
+            reader.refuse("kind", "must be villages; give the draft of a register")
+        return read_register(reader, valid_from=head.valid_from)
 
 
 def _afresh(registry: Registry) -> dict[str, Any]:

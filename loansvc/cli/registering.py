@@ -31,6 +31,7 @@ a_place = click.Path(path_type=Path, dir_okay=False)
 of_register = click.option(
     "--valid-from", type=a_day, required=True, help="First day of the next register."
 )
+upon_draft = click.option("--upon", type=a_file, help="Add to this draft of the same day.")
 to_draft = click.option("--out", type=a_place, required=True, help="The draft of the register.")
 with_document = click.option("--document", type=a_file, required=True, help="Hashed, not kept.")
 with_reason = click.option("--reason", required=True, help="A sentence; no names, no numbers.")
@@ -73,14 +74,19 @@ def sign(part: Path, *, role: str, name: str, on: datetime | None, codes: tuple[
 @click.argument("part", type=a_file)
 @click.option("--afresh", is_flag=True, help="Take over the code table alone.")
 @of_register
+@upon_draft
 @to_draft
-def register(part: Path, *, afresh: bool, valid_from: datetime, out: Path) -> None:
+def register(
+    part: Path, *, afresh: bool, valid_from: datetime, upon: Path | None, out: Path
+) -> None:
     """Put the signed ratings in PART into the next register; other villages stay as they are.
 
     Points stay, but for a village that becomes unrated. A revocation or an appeal ends where the
     evidence is of a later day.
     """
-    draft = Draft.begin(valid_from.date(), afresh=afresh)
+    if afresh and upon:
+        raise click.UsageError("Give --afresh or --upon.")
+    draft = Draft.begin(valid_from.date(), upon=upon, afresh=afresh)
     _, lines = _read_part(part, latest=draft.valid_from, complete=True)
     told = [_take_over(draft.line(code), line) for code, line in lines.items()]
     draft.write(out, reads=part)
@@ -97,12 +103,14 @@ def register(part: Path, *, afresh: bool, valid_from: datetime, out: Path) -> No
 @with_reason
 @with_document
 @of_register
+@upon_draft
 @to_draft
 def revoke(
-    code: str, *, on: datetime, reason: str, document: Path, valid_from: datetime, out: Path
-) -> None:
+    code: str, *, on: datetime, reason: str, document: Path, valid_from: datetime,
+    upon: Path | None, out: Path,
+) -> None:  # fmt: skip
     """Take the rating of the village CODE away: it counts as B from that day, never before."""
-    draft = Draft.begin(valid_from.date())
+    draft = Draft.begin(valid_from.date(), upon=upon)
     line = draft.line(code)
     if "revocation" in line:
         _refuse(line, f"was revoked on {line['revocation']['on']}. Rate it on later evidence.")
@@ -122,16 +130,17 @@ def revoke(
 @with_reason
 @with_document
 @of_register
+@upon_draft
 @to_draft
 def flag(
     code: str, *, since: datetime, until: datetime, reason: str, document: Path,
-    valid_from: datetime, out: Path,
+    valid_from: datetime, upon: Path | None, out: Path,
 ) -> None:  # fmt: skip
     """Flag the village CODE for referral on some days. Rating, evidence and points stay.
 
     The only thing that marks of conduct (乡风文明) can do: a person looks.
     """
-    draft = Draft.begin(valid_from.date())
+    draft = Draft.begin(valid_from.date(), upon=upon)
     line = draft.line(code)
     line.setdefault("flag", []).append(
         {"from": since.date().isoformat(), "until": until.date().isoformat(),
@@ -147,10 +156,11 @@ def flag(
 @click.option("--document", type=a_file, help="The appeal; hashed, not kept.")
 @click.option("--decided-on", type=a_day, help="When it was decided.")
 @of_register
+@upon_draft
 @to_draft
 def appeal(
     code: str, *, on: datetime | None, document: Path | None, decided_on: datetime | None,
-    valid_from: datetime, out: Path,
+    valid_from: datetime, upon: Path | None, out: Path,
 ) -> None:  # fmt: skip
     """Mark an appeal of the village CODE (--on, --document), or that it is decided (--decided-on).
 
@@ -158,7 +168,7 @@ def appeal(
     """
     if (on is None) != (document is None) or (on is None and decided_on is None):
         raise click.UsageError("Give --on and --document for an appeal, or --decided-on.")
-    draft = Draft.begin(valid_from.date())
+    draft = Draft.begin(valid_from.date(), upon=upon)
     line = draft.line(code)
     pends = "appeal" in line and "decided_on" not in line["appeal"]
     if on is not None and document is not None:

@@ -407,6 +407,38 @@ def test_an_appeal_is_marked_with_its_document_or_decided(
     assert "Give --on and --document for an appeal, or --decided-on." in err
 
 
+def test_one_register_may_bring_several_changes(office: Office) -> None:
+    office.does(*office.mark("revoke", "--on", NEXT, *office.paper_of()))
+    days = ("--from", NEXT, "--until", "2026-12-31")
+    upon = ("--upon", str(office.out))
+    office.does(*office.mark("flag", *days, *office.paper_of(), *upon))
+    assert {"revocation", "flag"} < set(office.line())
+    office.rate(BINDS)
+    office.sign_all()
+    office.does(*office.register(*upon))
+    office.does(*office.publish())
+    found = office.in_force(NEXT)
+    assert (found.state, found.flagged) == ("revoked", True)
+    assert office.in_force(NEXT, QIFANG).rating == "A"
+
+
+@pytest.mark.parametrize(
+    ("valid_from", "says"),
+    [
+        pytest.param("2026-12-02", "is a draft from 2026-12-01, not from 2026-12-02", id="day"),
+        pytest.param(NEXT, "kind: must be villages", id="no register"),
+    ],
+)
+def test_a_draft_is_added_to_only_as_what_it_is(office: Office, valid_from: str, says: str) -> None:
+    office.does(*office.mark("revoke", "--on", NEXT, *office.paper_of()))
+    upon = office.out if valid_from != NEXT else office.folder / "rates.json"
+    mark = office.mark(
+        "flag", "--from", valid_from, "--until", "2026-12-31", *office.paper_of(),
+        "--upon", str(upon), valid_from=valid_from,
+    )  # fmt: skip
+    assert says in office.refused(*mark)
+
+
 # --- history ------------------------------------------------------------------------------------
 
 
