@@ -19,8 +19,10 @@ from typing import Any
 
 from loansvc.editions import COUNTY, Edition, in_force
 from loansvc.errors import EditionRefused, NoEditionInForce
+from loansvc.identifiers import holds_personal_number
 from loansvc.standards import Standard, rate
 from loansvc.villages import UNRATED, Register, Village
+from loansvc.villages.document import is_sha256
 
 MOST_TOLD = 5  # of the faults; a register of 154 villages may have as many
 
@@ -149,6 +151,10 @@ class _Step:
         if village.revocation not in (None, earlier.revocation):
             assert village.revocation is not None
             new.append(("revocation", village.revocation.on))
+            if holds_personal_number(village.revocation.reason):
+                yield "its revocation holds an ID or phone number. Leave that to the document."
+            if not is_sha256(village.revocation.document_sha256):
+                yield "its revocation proves nothing. Give the SHA-256 of its document."
         for what, since in new:
             if since < self.valid_from:
                 yield (

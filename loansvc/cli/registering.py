@@ -7,7 +7,6 @@ the draft into force. A document is known by its SHA-256 and stays where it is.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from loansvc.cli.drafts import Draft, write_out
 from loansvc.cli.editions import a_day, a_file
 from loansvc.editions import Reader, to_text
 from loansvc.errors import EditionRefused
+from loansvc.files import alone_in
 from loansvc.identifiers import holds_personal_number
 from loansvc.registry import read_plain
 from loansvc.settings import Settings
@@ -26,7 +26,6 @@ from loansvc.villages import UNRATED
 from loansvc.villages.document import read_assessment, read_unit
 from loansvc.villages.signatures import ROLES, digest_of_assessment
 
-Command = Callable[..., None]
 a_place = click.Path(path_type=Path, dir_okay=False)
 of_register = click.option(
     "--valid-from", type=a_day, required=True, help="First day of the next register."
@@ -52,17 +51,18 @@ def sign(part: Path, *, role: str, name: str, on: datetime | None, codes: tuple[
     day = on.date() if on else today
     if day > today:
         raise EditionRefused(f"--on {day}: is after today, {today}. Sign on the day you sign.")
-    document, lines = _read_part(part, latest=today, complete=False)
-    if not lines.keys() >= set(codes):
-        raise EditionRefused(f"{part.name}: does not rate every --village. Check the codes.")
-    chosen = codes or tuple(lines)
-    for code in chosen:
-        signature = {"role": role, "name": name, "signed_on": day.isoformat()}
-        signatures = lines[code].setdefault("signatures", [])
-        signatures.append(signature | {"digest": _digest_of_line(lines[code])})
-    _check_part(document, part, latest=today, complete=False)
-    models = Settings.from_environment().models_folder
-    write_out(part, to_text(document), reads=None, models=models)
+    with alone_in(part.resolve().parent):  # two may sign at once
+        document, lines = _read_part(part, latest=today, complete=False)
+        if not lines.keys() >= set(codes):
+            raise EditionRefused(f"{part.name}: does not rate every --village. Check the codes.")
+        chosen = codes or tuple(lines)
+        for code in chosen:
+            signature = {"role": role, "name": name, "signed_on": day.isoformat()}
+            signatures = lines[code].setdefault("signatures", [])
+            signatures.append(signature | {"digest": _digest_of_line(lines[code])})
+        _check_part(document, part, latest=today, complete=False)
+        models = Settings.from_environment().models_folder
+        write_out(part, to_text(document), reads=None, models=models)
     n_complete = sum(len(line.get("signatures", ())) == len(ROLES) for line in lines.values())
     click.echo(
         f"{part}   {_villages(len(chosen))} signed as {role}; "

@@ -188,6 +188,15 @@ def _read_appeal(reader: Reader, valid_from: date) -> Appeal:
 
 def _read_sha256(reader: Reader) -> str:
     digest = reader.text("document_sha256")
-    if not _SHA256.fullmatch(digest):
+    if not is_sha256(digest):
         reader.refuse("document_sha256", "must be the SHA-256 of the document, 64 hex digits")
     return digest
+
+
+def is_sha256(text: str) -> bool:
+    """Whether a text is a SHA-256 as registers write it.
+
+    >>> is_sha256("0f" * 32), is_sha256("see the file")
+    (True, False)
+    """
+    return _SHA256.fullmatch(text) is not None
