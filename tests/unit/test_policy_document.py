@@ -609,7 +609,8 @@ def test_fund_that_is_full_moves_the_case_down_and_names_the_cap(
     """80,000 of capital: 800,000 in all, 8,000 a client; 80 % of 10,000 is 8,000."""
     fund = Fund(**{name: getattr(A_FUND, name) for name in Fund.__slots__} | change)
     judgement = judged(fund=fund)
-    assert (judgement.tier.tier, judgement.tier_caps) == (tier, caps)
+    assert judgement.tier.tier == tier
+    assert tuple((row.tier, cap) for row, cap in judgement.tier_caps) == caps
 
 
 def test_share_of_the_fund_is_rounded_up() -> None:
