@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from loansvc.application import Application, characteristics
+from loansvc.application import Application, Credential, characteristics
 from loansvc.editions import Edition
 from loansvc.policy import SHARERS, Fund, Judgement, Policy, judge
 from loansvc.rates import Quote, Rates
@@ -252,6 +252,14 @@ def _vouched(application: Application, policy: Policy) -> tuple[Application, lis
     if len(vouched) < len(given):
         application = replace(application, credentials=vouched)
     return application, notices
+
+
+def credentials_that_count(application: Application, policy: Policy) -> tuple[Credential, ...]:
+    """Those that an issuer admitted by the policy gave, valid on the day, with consent to read."""
+    if "public_records" not in application.consent.scopes:
+        return ()
+    vouched, _ = _vouched(application, policy)
+    return tuple(c for c in vouched.credentials if c.valid_on(application.on))
 
 
 def _offer(case: Case, policy: Policy) -> Offer:

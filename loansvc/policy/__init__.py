@@ -25,9 +25,11 @@ from loansvc.policy.rules import (
     find,
 )
 from loansvc.policy.terms import (
+    PROPOSED_CHANGE_BUDGET,
     SHARERS,
     TIERS,
     Cap,
+    ChangeBudget,
     Fund,
     FundCaps,
     Limit,
@@ -43,7 +45,7 @@ from loansvc.policy.terms import (
 
 __all__ = [
     "CONTEXT_LABELS", "DATE_FACTS", "OUTCOMES", "SCORE_GRADES", "SHARERS", "TIERS",
-    "VILLAGE_RATINGS", "Cap", "Clause", "Finding", "Fund", "FundCaps", "Judgement", "Limit",
+    "VILLAGE_RATINGS", "Cap", "ChangeBudget", "Clause", "Finding", "Fund", "FundCaps", "Judgement", "Limit",
     "LimitRow", "Policy", "Price", "PriceRow", "Rule", "Subsidy", "Test", "TierRow",
     "fact_label", "judge", "share_yuan_of",
 ]  # fmt: skip
@@ -79,6 +81,7 @@ class Policy:
     liability_period_months: int
     clauses: tuple[tuple[str, Clause], ...]
     to_verify: bool
+    change_budget: ChangeBudget = PROPOSED_CHANGE_BUDGET
 
     def grade_for(self, score: int) -> str:
         """R1 (best) to R7 for a score."""

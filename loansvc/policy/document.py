@@ -27,9 +27,11 @@ from loansvc.policy.rules import (
 from loansvc.policy.terms import (
     COUNTER_GUARANTEES,
     LEAST_BANK_PERCENT,
+    PROPOSED_CHANGE_BUDGET,
     SHARERS,
     TIERS,
     Cap,
+    ChangeBudget,
     FundCaps,
     LimitRow,
     PriceRow,
@@ -86,6 +88,7 @@ def read_policy(reader: Reader, head: Head) -> Policy:
             lgd_percent=guarantee.integer("lgd_percent", low=1, high=100),
             liability=guarantee.word("liability", ("general", "joint")),
             liability_period_months=guarantee.integer("liability_period_months", low=1, high=60),
+            change_budget=_read_change_budget(reader, clauses),
             clauses=tuple(clauses),
             to_verify=any(clause.verify for _, clause in clauses),
         )
@@ -317,3 +320,24 @@ def _read_fund_caps(reader: Reader, clauses: list[tuple[str, Clause]]) -> FundCa
         )
     clauses.append(("fund", caps.clause))
     return caps
+
+
+def _read_change_budget(reader: Reader, clauses: list[tuple[str, Clause]]) -> ChangeBudget:
+    """How far this policy lets its successor, or the next card, move answers; optional."""
+    if "change_budget" not in reader:
+        return PROPOSED_CHANGE_BUDGET
+    with reader.table("change_budget") as table:
+        budget = ChangeBudget(
+            **{
+                # A change can be more than the whole: 1000 lets everything pass.
+                name: table.integer(name, low=0, high=1000)
+                for name in (
+                    "most_flips_percent", "most_limit_change_percent",
+                    "most_expected_loss_change_percent", "most_fund_use_change_percent",
+                )
+            },
+            least_decisions=table.integer("least_decisions", low=1, high=1_000_000),
+            clause=read_clause(table),
+        )  # fmt: skip
+    clauses.append(("change_budget", budget.clause))
+    return budget

@@ -150,6 +150,32 @@ class FundCaps:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeBudget:
+    """How far a successor may move recorded answers before somebody must say why, in percent.
+
+    `least_decisions`: fewer recorded ones say too little to refuse on.
+    """
+
+    most_flips_percent: int
+    most_limit_change_percent: int
+    most_expected_loss_change_percent: int
+    most_fund_use_change_percent: int
+    least_decisions: int
+    clause: Clause
+
+
+# What holds under a policy that states none: a proposal made here, no authority's figure.
+PROPOSED_CHANGE_BUDGET = ChangeBudget(
+    most_flips_percent=5,
+    most_limit_change_percent=10,
+    most_expected_loss_change_percent=10,
+    most_fund_use_change_percent=10,
+    least_decisions=50,
+    clause=Clause("proposal: the policy states no change_budget", "E", verify=True),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fund:
     """The guarantee fund at the moment of a decision, this applicant's part in it beside it.
 
