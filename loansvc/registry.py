@@ -130,10 +130,10 @@ class Registry:
         Raises:
             NotFound: a document is no longer there.
         """
-        found = {kind: self._recorded_one(reference) for kind, reference in references.items()}
+        found = {kind: self.recorded_one(reference) for kind, reference in references.items()}
         return Editions(**found)
 
-    def _recorded_one(self, reference: dict[str, str]) -> Edition[Any]:
+    def recorded_one(self, reference: dict[str, str]) -> Edition[Any]:
         """That very publication, else the first one of the same document."""
         for edition in self.editions:
             publication = (edition.digest, edition.valid_from.isoformat())
