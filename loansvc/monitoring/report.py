@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from loansvc.application import GROUPS, ISSUERS, PRODUCTS
+from loansvc.application import GROUPS, ISSUERS, PRODUCTS, Application
 from loansvc.decision import credentials_that_count
 from loansvc.monitoring.figures import Figures, figures_of
 from loansvc.monitoring.words import DEPARTMENT_WORDS, GROUP_WORDS, NONE, PRODUCT_WORDS
+from loansvc.policy import Policy
 from loansvc.registry import Registry
 from loansvc.underwriting import Recorded
 
@@ -133,7 +134,8 @@ class _Sums:
         decision, application = one.decision, one.application
         figures = figures_of(decision, asked_yuan=application.loan.amount_yuan)
         village = decision["village"]["code"]
-        groups, departments = standing_of(one, registry)
+        policy = registry.recorded_one(decision["editions"]["policy"]).content
+        groups, departments = standing_of(application, policy)
         self.total += figures
         self.product[decision["product"]] += figures
         self.village[village] += figures
@@ -152,10 +154,11 @@ class _Sums:
                 self.caution_texts.setdefault(warning["code"], (warning["zh"], warning["en"]))
 
 
-def standing_of(one: Recorded, registry: Registry) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Groups and departments of the credentials that counted; ("none",) where none did."""
-    policy = registry.recorded_one(one.decision["editions"]["policy"]).content
-    counted = credentials_that_count(one.application, policy)
+def standing_of(
+    application: Application, policy: Policy
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Groups and departments of the credentials that count; ("none",) where none does."""
+    counted = credentials_that_count(application, policy)
     kinds, issuers = ({c.kind for c in counted}, {c.issuer for c in counted})
     groups = tuple(g for g in GROUPS if g in kinds) or (NONE,)
     return groups, tuple(i for i in ISSUERS if i in issuers) or (NONE,)

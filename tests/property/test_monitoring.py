@@ -1,10 +1,11 @@
-"""Whatever was decided, a report's rows add up to its total."""
+"""Whatever was decided, rows add up to their total, and a draft alone makes an impact."""
 
 from __future__ import annotations
 
 import csv
 import io
 import tempfile
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -14,13 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loansvc.application import PRODUCTS, PURPOSES
+from loansvc.editions import Edition
+from loansvc.monitoring.budget import weigh
 from loansvc.monitoring.csv_table import csv_bytes, safe_cell
 from loansvc.monitoring.figures import Figures
+from loansvc.monitoring.impact import impact, move_table
 from loansvc.monitoring.report import FEWEST_PEOPLE, Report, report
+from loansvc.policy.terms import PROPOSED_CHANGE_BUDGET
 from loansvc.registry import Registry
 from loansvc.underwriting import Recorded
 from tests.recorded import a_recorded
-from tests.small import CODES, NOON, small_models
+from tests.small import CODES, NOON, TODAY, small_models
 
 
 @cache
@@ -118,3 +123,44 @@ def test_no_cell_begins_a_formula(text: str) -> None:
 def test_a_csv_is_one_table(recorded: list[Recorded]) -> None:
     text = csv_bytes(reported(recorded)).decode("utf-8-sig")
     assert len({len(row) for row in csv.reader(io.StringIO(text, newline=""))}) == 1
+
+
+def identical() -> Edition[Any]:
+    """The card in force, as a draft."""
+    card = registry().in_force("credit_loan", TODAY).scorecard
+    return replace(card, valid_from=TODAY + timedelta(days=1))
+
+
+def lowered(points: int) -> Edition[Any]:
+    draft = identical()
+    card = draft.content
+    return replace(draft, content=replace(card, base_points=card.base_points - points))
+
+
+@settings(max_examples=40, deadline=None)
+@given(ledgers())
+def test_a_draft_that_is_what_is_in_force_changes_nothing(recorded: list[Recorded]) -> None:
+    of_product = [one for one in recorded if one.decision["product"] == "credit_loan"]
+    found = impact(of_product, registry(), identical())
+    assert (found.flips, found.n_other_terms, found.score_change) == ((), 0, 0)
+    assert found.before == found.after
+    assert all(p.before == p.after for parts in found.parts.values() for p in parts)
+    assert weigh(found, PROPOSED_CHANGE_BUDGET).over == ()
+
+
+@settings(max_examples=40, deadline=None)
+@given(ledgers(), st.integers(0, 80))
+def test_the_parts_of_an_impact_add_up(recorded: list[Recorded], points: int) -> None:
+    """Rows by product, village and tier are the whole; fewer points approve nobody more."""
+    of_product = [one for one in recorded if one.decision["product"] == "credit_loan"]
+    found = impact(of_product, registry(), lowered(points))
+    for name in ("product", "village"):
+        parts = found.parts[name]
+        assert sum((p.before for p in parts), Figures()) == found.before, name
+        assert sum((p.after for p in parts), Figures()) == found.after, name
+        assert sum(p.flips for p in parts) == len(found.flips), name
+    assert sum(t.n_after for t in found.tiers) == found.after.approved
+    assert sum(t.after_yuan for t in found.tiers) == found.after.approved_yuan
+    assert sum(map(sum, move_table(found))) == found.n == len(of_product)
+    assert found.score_change == -points * found.n
+    assert found.after.approved <= found.before.approved
