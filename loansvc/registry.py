@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ from loansvc.villages import read_register
 
 LOCK = "editions.lock"
 PLACE = ("kind", "product", "role", "valid_from")  # one edition for each
+SAID = ("reason", "impact")  # what an entry of the lock may say beside it
+MOST_REASON = 500  # characters: a sentence or two, and where the rest is filed
 MOST_BYTES = 1_000_000  # a card or a policy is a page, not a data set
 FOLDERS = {
     "scorecard": "scorecards",
@@ -93,8 +95,7 @@ class Registry:
             raise EditionRefused(
                 f"{LOCK}: two editions of one kind, product and role start together."
             )
-        read: dict[str, tuple[str, Head, Any]] = {}  # a file published twice is read once
-        return cls(folder, [_read_locked(folder, entry, read) for entry in entries])
+        return cls(folder, _read_all(folder, entries))
 
     def in_force(self, product: str, on: date, *, role: str = "champion") -> Editions:
         """The four editions for that product and day; only a scorecard can be a challenger.
@@ -143,7 +144,14 @@ class Registry:
 
 
 def publish(
-    folder: Path, source: Path, *, role: str, approver: str, valid_from: date | None = None
+    folder: Path,
+    source: Path,
+    *,
+    role: str,
+    approver: str,
+    valid_from: date | None = None,
+    reason: str | None = None,
+    measure: Callable[[Registry, Edition[Any]], str] | None = None,
 ) -> Edition[Any]:
     """Check a document, take it into the folder and add it to the lock, alone among publishers.
 
@@ -152,6 +160,10 @@ def publish(
     `valid_from` may be later than the document's own first day. A file of the same stem ending in
     `.md` (the model card) comes along. A card must say how it was made and by whom, and every
     characteristic what it is called; whoever made it does not approve it.
+
+    `measure` is called for a policy or scorecard that is to decide, once nothing else speaks
+    against it, with the editions as they stand; it refuses, or gives a short text. That text and
+    the `reason` are kept with the publication.
 
     Raises:
         EditionRefused: the document is wrong, or another edition starts on the same day.
@@ -162,6 +174,7 @@ def publish(
         raise EditionRefused(f"{source.name}: only a scorecard can be published as a challenger.")
     if not approver.strip():
         raise EditionRefused(f"{source.name}: name the approver: --approver NAME")
+    _check_reason(reason, source.name)
     folder.mkdir(parents=True, exist_ok=True)
     with alone_in(folder):
         entries = _read_lock(folder) if (folder / LOCK).exists() else []
@@ -178,6 +191,11 @@ def publish(
         if isinstance(content, Scorecard):
             training = _parse(data, source.name, source.suffix).get("training")
             _check_governance(content, training, entry, entries, source.name)
+        entry |= {"reason": reason} if reason else {}
+        if measure and role == ROLES[0] and head.kind in ("policy", "scorecard"):
+            in_place = Registry(folder, _read_all(folder, entries))
+            impact = measure(in_place, _edition(entry, head, content))
+            entry |= {"impact": impact} if impact else {}
         _put(folder, entry["path"], data, card=source.with_suffix(".md"))
         lock = to_text({"editions": [*entries, entry]})
         write_whole(folder / LOCK, lock.encode(), part_folder=folder)
@@ -206,6 +224,16 @@ def _place_for(head: Head, entries: Sequence[dict[str, str]], digest: str) -> st
     # A second document of the same day (a challenger beside a champion) is told apart by digest.
     taken = any(entry["path"] == stem + suffix for entry in entries)
     return f"{stem}-{digest[7:15]}{suffix}" if taken else stem + suffix
+
+
+def _check_reason(reason: str | None, name: str) -> None:
+    if reason is not None and (
+        not reason.strip() or not reason.isprintable() or len(reason) > MOST_REASON
+    ):
+        raise EditionRefused(
+            f"{name}: a reason is one line of at most {MOST_REASON} characters that says why: "
+            "--force-reason TEXT"
+        )
 
 
 def _check_publication(
@@ -284,6 +312,7 @@ def _read_lock(folder: Path) -> list[dict[str, str]]:
                         "approver": table.text("approver"),
                         "digest": table.text("digest"),
                         "path": table.text("path"),
+                        **{key: table.text(key) for key in SAID if key in table},
                     }
                 )
         return entries
@@ -296,6 +325,11 @@ def _edition_files(folder: Path) -> list[Path]:
         for path in (folder / name).rglob("*")
         if path.is_file() and path.suffix != ".md"
     )
+
+
+def _read_all(folder: Path, entries: Sequence[dict[str, str]]) -> list[Edition[Any]]:
+    read: dict[str, tuple[str, Head, Any]] = {}  # a file published twice is read once
+    return [_read_locked(folder, entry, read) for entry in entries]
 
 
 def _read_locked(
@@ -333,6 +367,8 @@ def _edition(entry: dict[str, str], head: Head, content: Any) -> Edition[Any]:
         path=entry["path"],
         head=head,
         content=content,
+        reason=entry.get("reason", ""),
+        impact=entry.get("impact", ""),
     )
 
 

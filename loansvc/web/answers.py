@@ -152,8 +152,9 @@ VILLAGE = _object(
 EDITION = {
     "kind": _one_of(EVERY_KIND), "product": _one_of((*PRODUCTS, COUNTY)), "role": _one_of(ROLES),
     "valid_from": DAY, "review_by": _or_null(DAY), "reference": TEXT, "approver": TEXT,
-    "digest": TEXT, "path": TEXT,
+    "digest": TEXT, "path": TEXT, "reason": TEXT, "impact": TEXT,
 }  # fmt: skip
+SAID = ("reason", "impact")  # only where somebody said so
 FIELD_ERROR = _object({"pointer": TEXT, "code": TEXT, "detail": TEXT})
 
 FACTORS = _object(dict.fromkeys(RATINGS, WHOLE))
@@ -209,9 +210,9 @@ SCHEMAS: dict[str, Schema] = {
     "VillageList": _page("Village"),
     "Product": PRODUCT,
     "ProductList": _page("Product"),
-    "Edition": _object(EDITION),
+    "Edition": _object(EDITION, optional=SAID),
     "EditionList": _page("Edition"),
-    "EditionText": _object({**EDITION, "text": TEXT}),
+    "EditionText": _object({**EDITION, "text": TEXT}, optional=SAID),
     "Status": _object({"status": TEXT}),
     "Version": _object({"version": TEXT, "api": TEXT}),
     "Problem": _object(

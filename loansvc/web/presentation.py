@@ -28,6 +28,8 @@ def edition_document(edition: Edition[Any]) -> dict[str, Any]:
         "approver": edition.approver,
         "digest": edition.digest,
         "path": edition.path,
+        **({"reason": edition.reason} if edition.reason else {}),
+        **({"impact": edition.impact} if edition.impact else {}),
     }
 
 
