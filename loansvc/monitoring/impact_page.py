@@ -121,9 +121,10 @@ def _sums(found: Impact) -> str:
     lines = []
     for name, zh, en in SUMS:
         before, after = getattr(found.before, name), getattr(found.after, name)
+        difference = f"{after - before:+,}" if after != before else "0"
         lines.append(
             f"<tr><td>{both(zh, en)}</td><td>{before:,}</td><td>{after:,}</td>"
-            f"<td>{after - before:+,}</td><td>{change_text(change_of(before, after))}</td></tr>"
+            f"<td>{difference}</td><td>{change_text(change_of(before, after))}</td></tr>"
         )
     return frame.table([("", ""), IN_FORCE, DRAFT, ("差额", "difference"), ("", "")], lines)
 

@@ -27,12 +27,13 @@ body { margin: 1.5rem; background: #fff }
 .cmp ul.notes { color: #5a6877; padding-left: 1.1rem; margin: .4rem 0 }
 .cmp ul.notes li { margin: .25rem 0 } .cmp td.hidden { color: #8a96a3 }
 .cmp tr.over td { color: #a32020 } .cmp td.word { text-align: left }
+.cmp table:has(td.word) th { text-align: left }
 @page { size: A4 landscape; margin: 12mm }
 @media print { body { margin: 0 } .cmp { font-size: 10px; max-width: none }
   .cmp .wide { overflow: visible }
   .cmp svg.bars, .cmp .caution { break-inside: avoid; print-color-adjust: exact;
     -webkit-print-color-adjust: exact }
-  .cmp h2 { break-after: avoid } .cmp thead { display: table-header-group } }
+  .cmp h2, .cmp .note { break-after: avoid } .cmp thead { display: table-header-group } }
 """
 
 
