@@ -45,8 +45,8 @@ from loansvc.policy.terms import (
 
 __all__ = [
     "CONTEXT_LABELS", "DATE_FACTS", "OUTCOMES", "SCORE_GRADES", "SHARERS", "TIERS",
-    "VILLAGE_RATINGS", "Cap", "ChangeBudget", "Clause", "Finding", "Fund", "FundCaps", "Judgement", "Limit",
-    "LimitRow", "Policy", "Price", "PriceRow", "Rule", "Subsidy", "Test", "TierRow",
+    "VILLAGE_RATINGS", "Cap", "ChangeBudget", "Clause", "Finding", "Fund", "FundCaps", "Judgement",
+    "Limit", "LimitRow", "Policy", "Price", "PriceRow", "Rule", "Subsidy", "Test", "TierRow",
     "fact_label", "judge", "share_yuan_of",
 ]  # fmt: skip
 
