@@ -34,6 +34,7 @@ REPAYMENTS = ("instalment", "interest_first", "bullet", "harvest")
 GROUPS = (  # credentials that make their holder a member of a group the county supports
     "graduate", "veteran", "returning_migrant", "ex_fisher", "employment_difficulty",
     "registered_unemployed", "online_merchant", "farmer_founder", "poverty_relieved",
+    "released_prisoner", "overcapacity_worker", "technician_graduate",
 )  # fmt: skip
 CREDENTIAL_KINDS = (
     *GROUPS, "graduate_startup_subsidy", "training_certificate", "craftsman_title",
@@ -51,6 +52,14 @@ PRIMARY_GROUPS = (
     "veteran", "ex_fisher", "employment_difficulty", "graduate", "returning_migrant",
     "farmer_founder", "none",
 )  # fmt: skip
+# Town of a village by the first nine digits of its statistics code. Towns go by name: the civil
+# affairs code of the same town may be another one (DOMAIN 6).
+TOWNS = types.MappingProxyType({
+    "340521100": "姑孰镇", "340521101": "黄池镇", "340521102": "乌溪镇", "340521103": "石桥镇",
+    "340521104": "塘南镇", "340521105": "护河镇", "340521106": "太白镇", "340521110": "年陡镇",
+    "340521111": "湖阳镇", "340521112": "大陇镇", "340521202": "江心乡",
+    "340521402": "当涂大青山李白文化旅游区", "340521500": "当涂现代农业示范区",
+})  # fmt: skip
 TALENT_TIERS = ("T1", "T2", "T3", "T4", "T5", "none")
 GRADUATE_TALENT_YEARS = 5  # DOMAIN 4: T4 is a graduate of at most five years [E]
 PERCENT_CEILING = 500  # ratios above five times are told apart no further
@@ -58,7 +67,11 @@ PERCENT_CEILING = 500  # ratios above five times are told apart no further
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applicant:
-    """The person. The ID number gives age (policy only) and a keyed pseudonym, nothing else."""
+    """The person. The ID number gives age (policy only) and a keyed pseudonym, nothing else.
+
+    `related_parties`: ID numbers or social credit codes of family and firms, for the guarantee
+    fund's cap on related parties alone. `dishonest_debtor`: 失信被执行人.
+    """
 
     id_number: str
     village_code: str
@@ -67,6 +80,9 @@ class Applicant:
     household_income_12m_yuan: int | None = None
     household_debt_service_12m_yuan: int | None = None
     dependants: int | None = None
+    dishonest_debtor: bool | None = None
+    aml_listed: bool | None = None
+    related_parties: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +103,14 @@ class Credential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Business:
-    """The business the loan is for."""
+    """The business the loan is for. `new_hires_12m`: of priority groups, still there."""
 
     entity: str | None = None
     uscc: str | None = None
     industry: str | None = None
     started_on: date | None = None
     employees: int | None = None
+    new_hires_12m: int | None = None
     revenue_12m_yuan: int | None = None
     online_revenue_12m_yuan: int | None = None
     social_insurance_months_24m: int | None = None
@@ -106,6 +123,7 @@ class CreditReport:
     reported_on: date
     repair_applied: bool | None = None
     max_days_past_due_24m: int | None = None
+    days_past_due_now: int | None = None
     active_loans: int | None = None
     outstanding_yuan: int | None = None
     unsecured_outstanding_yuan: int | None = None
@@ -117,12 +135,14 @@ class CreditReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loan:
-    """What is asked for."""
+    """What is asked for. Days not stated are the day of application."""
 
     amount_yuan: int
     term_months: int
     purpose: str
     repayment: str
+    starts_on: date | None = None
+    guarantee_starts_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,7 +313,7 @@ def talent_tier(application: Application) -> str:
     """T1 to T5, or "none", by the neutral tiers of DOMAIN 4 [E].
 
     T1 province plan or higher, T2 prefecture plan, T3 county title (plan, craftsman, contest),
-    T4 graduate of at most five years, T5 veteran or returning migrant with a training certificate.
+    T4 graduate (a technician's senior class too) of at most five years, T5 veteran or returning migrant with a training certificate.
     """
     plan = level_held(application, "talent_plan")
     if plan >= 2:
@@ -304,7 +324,11 @@ def talent_tier(application: Application) -> str:
         or level_held(application, "contest_award")
     ):
         return "T3"
-    graduations = [c.issued_on for c in valid_credentials(application, "graduate")]
+    graduations = [
+        c.issued_on
+        for kind in ("graduate", "technician_graduate")
+        for c in valid_credentials(application, kind)
+    ]
     if any(whole_months(d, application.on) <= 12 * GRADUATE_TALENT_YEARS for d in graduations):
         return "T4"
     trained = valid_credentials(application, "training_certificate")
@@ -325,6 +349,26 @@ def unsecured_total_yuan(application: Application) -> int | None:
     if report is None or report.unsecured_outstanding_yuan is None:
         return None
     return report.unsecured_outstanding_yuan + application.loan.amount_yuan
+
+
+def hire_share_percent(application: Application) -> int | None:
+    """New hires of priority groups in whole percent of all employees."""
+    business = application.business
+    return percent(business.new_hires_12m, business.employees)
+
+
+def town(application: Application) -> str | None:
+    """The town of the stated village, by name."""
+    return TOWNS.get(application.applicant.village_code[:9])
+
+
+def yes_no(value: bool | None) -> str | None:
+    """A truth as a word that a rule can name.
+
+    >>> yes_no(True), yes_no(None)
+    ('yes', None)
+    """
+    return None if value is None else "yes" if value else "no"
 
 
 def report_age_days(application: Application) -> int | None:
@@ -462,6 +506,21 @@ _ROWS = (
           "credentials", groups, unit="words"),
     _word("talent_tier", "人才层级", "talent tier", TALENT_TIERS, 1, "public_records", "policy",
           "credentials", talent_tier),
+    _word("town", "所在乡镇", "town", tuple(TOWNS.values()), 0, None, "policy",
+          "applicant.village_code", town),
+    _integer("hire_share_percent", "新招用重点群体占比", "share of new hires from priority groups", "percent",
+             PERCENT_CEILING, 0, None, "policy", "business", hire_share_percent),
+    _integer("days_past_due_now", "当前逾期天数", "days past due now", "days", 10_000, 1,
+             "credit_report", "policy", "credit_report", _report("days_past_due_now")),
+    _word("repair_applied", "信用报告经一次性修复", "credit report after the one-time repair", ("yes", "no"),
+          0, "credit_report", "policy", "credit_report",
+          lambda a: yes_no(a.credit_report.repair_applied) if a.credit_report else None),
+    _word("dishonest_debtor", "失信被执行人", "on the list of dishonest debtors", ("yes", "no"), 0,
+          "public_records", "policy", "applicant", lambda a: yes_no(a.applicant.dishonest_debtor)),
+    _word("aml_listed", "反洗钱名单", "on an anti-money-laundering list", ("yes", "no"), 0, None,
+          "policy", "applicant", lambda a: yes_no(a.applicant.aml_listed)),
+    _word("park_resident", "入驻创业园", "in a founders' park", ("yes", "no"), 0, "public_records",
+          "policy", "credentials", lambda a: yes_no(bool(valid_credentials(a, "park_resident")))),
     _word("automated_decision", "同意自动化决策", "consent to automated decision", ("yes", "no"), 0, None,
           "policy", "consent.scopes",
           lambda a: "yes" if "automated_decision" in a.consent.scopes else "no"),

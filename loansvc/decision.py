@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from loansvc.application import Application, characteristics
+from loansvc.application import Application, Credential, characteristics
 from loansvc.editions import Edition
 from loansvc.policy import SHARERS, Fund, Judgement, Policy, judge
 from loansvc.rates import Quote, Rates
@@ -71,13 +71,17 @@ OVERDUE_WORDS = {True: "yes", False: "no", None: None}  # `policy_loan_overdue` 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What can be lent. On a referral: what the rules would allow, for the person who decides."""
+    """What can be lent. On a referral: what the rules would allow, for the person who decides.
+
+    `reassess_every_months`: how often the limit is looked at anew while the loan runs.
+    """
 
     limit_yuan: int
     amount_yuan: int
     term_months: int
     rate_bp: int
     subsidy_bp: int
+    reassess_every_months: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +169,7 @@ class Case:
     score: int
     facts: dict[str, Any]
     judgement: Judgement
+    fund: Fund | None
     notices: list[str]
 
 
@@ -181,13 +186,27 @@ def weigh(application: Application, editions: Editions, exposure: Exposure) -> C
     facts = values | {
         "village_rating": standing.rating,
         "village_flag": "yes" if standing.flagged else "no",
+        **days_of(application),
         "policy_loans": exposure.policy_loans,
         "policy_loan_overdue": OVERDUE_WORDS[exposure.policy_loan_overdue],
         "outstanding_yuan": exposure.outstanding_yuan,
     }
     lpr_bp = quote.for_term(application.loan.term_months)
     judgement = judge(policy, facts, score=score, lpr_bp=lpr_bp, fund=exposure.fund)
-    return Case(application, values, bins, standing, quote, score, facts, judgement, notices)
+    return Case(
+        application, values, bins, standing, quote, score, facts, judgement, exposure.fund, notices
+    )
+
+
+def days_of(application: Application) -> dict[str, date]:
+    """The days that a clause can be keyed to; one that is not stated is the one before it."""
+    on, loan = application.on, application.loan
+    loan_start = loan.starts_on or on
+    return {
+        "applied_on": on,
+        "loan_start": loan_start,
+        "guarantee_start": loan.guarantee_starts_on or loan_start,
+    }
 
 
 def decide(application: Application, editions: Editions, exposure: Exposure) -> Decision:
@@ -203,7 +222,7 @@ def decide(application: Application, editions: Editions, exposure: Exposure) -> 
     pd = pd_ppm(case.score)
     # Even where a person decides, nothing is offered that the rules would not allow.
     allowed = case.judgement.outcome != "decline" and case.judgement.limit.limit_yuan > 0
-    offer = _offer(case) if allowed else None
+    offer = _offer(case, policy) if allowed else None
     return Decision(
         product=application.product,
         applied_on=application.on,
@@ -236,7 +255,15 @@ def _vouched(application: Application, policy: Policy) -> tuple[Application, lis
     return application, notices
 
 
-def _offer(case: Case) -> Offer:
+def credentials_that_count(application: Application, policy: Policy) -> tuple[Credential, ...]:
+    """Those that an issuer admitted by the policy gave, valid on the day, with consent to read."""
+    if "public_records" not in application.consent.scopes:
+        return ()
+    vouched, _ = _vouched(application, policy)
+    return tuple(c for c in vouched.credentials if c.valid_on(application.on))
+
+
+def _offer(case: Case, policy: Policy) -> Offer:
     loan, limit, price = case.application.loan, case.judgement.limit, case.judgement.price
     return Offer(
         limit_yuan=limit.limit_yuan,
@@ -244,6 +271,7 @@ def _offer(case: Case) -> Offer:
         term_months=loan.term_months,
         rate_bp=price.rate_bp,
         subsidy_bp=price.subsidy_bp,
+        reassess_every_months=policy.reassess_every_months,
     )
 
 

@@ -41,7 +41,8 @@ class Edition(Generic[Content_co]):
     """One publication: a document, the role it plays, and from which day.
 
     `valid_from` is the day of the publication, on or after the document's own; publishing an
-    earlier document again for a later day is a rollback.
+    earlier document again for a later day is a rollback. `impact` says how far it moved recorded
+    answers, `reason` why it was published all the same; both are empty where nobody said.
     """
 
     kind: str
@@ -53,6 +54,8 @@ class Edition(Generic[Content_co]):
     path: str
     head: Head
     content: Content_co
+    reason: str = ""
+    impact: str = ""
 
 
 def digest_of(data: bytes) -> str:

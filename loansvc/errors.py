@@ -12,6 +12,7 @@
     ├── NotReproducible           another answer than the recorded one    500
     ├── LedgerDamaged             the ledger does not verify              500
     ├── EditionRefused            a file under models/ is wrong           500, at start mostly
+    │   └── OverBudget            it moves answers too far unexplained    never over HTTP
     ├── SetupRefused              settings, keys or schema are wrong      never over HTTP
     └── TableRefused              a table cannot be trained on or scored  never over HTTP
 
@@ -167,6 +168,12 @@ class EditionRefused(LoanError):
 
     code = "edition_refused"
     status = 500
+
+
+class OverBudget(EditionRefused):
+    """An edition would move recorded answers further than allowed, and nobody said why."""
+
+    code = "over_budget"
 
 
 class SetupRefused(LoanError):

@@ -118,6 +118,15 @@ def uscc_check_character(characters: str) -> str:
     return USCC_ALPHABET[-total % 31]
 
 
+def is_party(text: str) -> bool:
+    """Whether it is an ID number or a social credit code by form and check character.
+
+    >>> is_party("11010519491231002X"), is_party("91350100M000100Y43"), is_party("1")
+    (True, True, False)
+    """
+    return id_number_flaw(text, today=date.max) is None or uscc_flaw(text) is None
+
+
 def industry_flaw(text: str) -> Flaw | None:
     """What is wrong with a GB/T 4754 class (letter and 2 to 4 digits), or None.
 

@@ -1,7 +1,7 @@
 """Reasons: stable codes with the Chinese and English text a person reads.
 
 A01 speaks of the consent to automated decision, S01 to S26 of a characteristic of the scorecard,
-V01 of the village, L01, L02 and G01 of limit and guarantee, F01 to F03 of the guarantee fund. Policy
+V01 of the village, L01, L02 and G01 of limit and guarantee, F01 to F04 of the guarantee fund. Policy
 rules bring their own id and text. Notices (the answer's `warnings`) say what the reader should
 know about the answer itself. A code never changes its meaning.
 """
@@ -181,6 +181,7 @@ PLAIN_REASONS: Mapping[str, tuple[str, str, str]] = {
     "G01": ("guarantee", "没有可适用的担保层级", "No guarantee tier carries this case"),
     "F01": ("fund", "担保将超过基金放大倍数上限", "The guarantee would pass the fund's multiple"),
     "F02": ("fund", "单户担保超过基金单户上限", "The guarantee would pass the fund's single-client cap"),
+    "F04": ("fund", "本户及关联方担保合计超过基金上限", "The guarantee would pass the fund's cap on related parties"),
     "F03": ("fund", "担保基金代偿率超过上限", "The fund's compensation rate is above its cap"),
 }  # fmt: skip
 NOTICES: Mapping[str, tuple[str, str]] = {

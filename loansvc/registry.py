@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ from loansvc.villages.document import read_register
 
 LOCK = "editions.lock"
 PLACE = ("kind", "product", "role", "valid_from")  # one edition for each
+SAID = ("reason", "impact")  # what an entry of the lock may say beside it
+MOST_REASON = 500  # characters: a sentence or two, and where the rest is filed
 MOST_BYTES = 1_000_000  # a card or a policy is a page, not a data set
 FOLDERS = {
     "scorecard": "scorecards",
@@ -95,8 +97,7 @@ class Registry:
             raise EditionRefused(
                 f"{LOCK}: two editions of one kind, product and role start together."
             )
-        read: dict[str, tuple[str, Head, Any]] = {}  # a file published twice is read once
-        return cls(folder, [_read_locked(folder, entry, read) for entry in entries])
+        return cls(folder, _read_all(folder, entries))
 
     def in_force(self, product: str, on: date, *, role: str = "champion") -> Editions:
         """The four editions for that product and day; only a scorecard can be a challenger.
@@ -132,10 +133,10 @@ class Registry:
         Raises:
             NotFound: a document is no longer there.
         """
-        found = {kind: self._recorded_one(reference) for kind, reference in references.items()}
+        found = {kind: self.recorded_one(reference) for kind, reference in references.items()}
         return Editions(**found)
 
-    def _recorded_one(self, reference: dict[str, str]) -> Edition[Any]:
+    def recorded_one(self, reference: dict[str, str]) -> Edition[Any]:
         """That very publication, else the first one of the same document."""
         for edition in self.editions:
             publication = (edition.digest, edition.valid_from.isoformat())
@@ -152,6 +153,8 @@ def publish(
     approver: str,
     valid_from: date | None = None,
     today: date | None = None,
+    reason: str | None = None,
+    measure: Callable[[Registry, Edition[Any]], str] | None = None,
 ) -> Edition[Any]:
     """Check a document, take it into the folder and add it to the lock, alone among publishers.
 
@@ -163,6 +166,10 @@ def publish(
     what may follow the one before (`succession`); with `today`, it brings no new revocation or flag
     for a day already gone.
 
+    `measure` is called for a policy or scorecard that is to decide, once nothing else speaks
+    against it, with the editions as they stand; it refuses, or gives a short text. That text and
+    the `reason` are kept with the publication.
+
     Raises:
         EditionRefused: the document is wrong, or another edition starts on the same day.
     """
@@ -172,6 +179,7 @@ def publish(
         raise EditionRefused(f"{source.name}: only a scorecard can be published as a challenger.")
     if not approver.strip():
         raise EditionRefused(f"{source.name}: name the approver: --approver NAME")
+    _check_reason(reason, source.name)
     folder.mkdir(parents=True, exist_ok=True)
     with alone_in(folder):
         entries = _read_lock(folder) if (folder / LOCK).exists() else []
@@ -190,6 +198,11 @@ def publish(
             _check_governance(content, training, entry, entries, source.name)
         if isinstance(content, Register):
             _check_register(content, entry, entries, folder, today=today, name=source.name)
+        entry |= {"reason": reason} if reason else {}
+        if measure and role == ROLES[0] and head.kind in ("policy", "scorecard"):
+            in_place = Registry(folder, _read_all(folder, entries))
+            impact = measure(in_place, _edition(entry, head, content))
+            entry |= {"impact": impact} if impact else {}
         _put(folder, entry["path"], data, card=source.with_suffix(".md"))
         lock = to_text({"editions": [*entries, entry]})
         write_whole(folder / LOCK, lock.encode(), part_folder=folder)
@@ -218,6 +231,16 @@ def _place_for(head: Head, entries: Sequence[dict[str, str]], digest: str) -> st
     # A second document of the same day (a challenger beside a champion) is told apart by digest.
     taken = any(entry["path"] == stem + suffix for entry in entries)
     return f"{stem}-{digest[7:15]}{suffix}" if taken else stem + suffix
+
+
+def _check_reason(reason: str | None, name: str) -> None:
+    if reason is not None and (
+        not reason.strip() or not reason.isprintable() or len(reason) > MOST_REASON
+    ):
+        raise EditionRefused(
+            f"{name}: a reason is one line of at most {MOST_REASON} characters that says why: "
+            "--force-reason TEXT"
+        )
 
 
 def _check_publication(
@@ -316,6 +339,7 @@ def _read_lock(folder: Path) -> list[dict[str, str]]:
                         "approver": table.text("approver"),
                         "digest": table.text("digest"),
                         "path": table.text("path"),
+                        **{key: table.text(key) for key in SAID if key in table},
                     }
                 )
         return entries
@@ -328,6 +352,11 @@ def _edition_files(folder: Path) -> list[Path]:
         for path in (folder / name).rglob("*")
         if path.is_file() and path.suffix != ".md"
     )
+
+
+def _read_all(folder: Path, entries: Sequence[dict[str, str]]) -> list[Edition[Any]]:
+    read: dict[str, tuple[str, Head, Any]] = {}  # a file published twice is read once
+    return [_read_locked(folder, entry, read) for entry in entries]
 
 
 def _read_locked(
@@ -365,6 +394,8 @@ def _edition(entry: dict[str, str], head: Head, content: Any) -> Edition[Any]:
         path=entry["path"],
         head=head,
         content=content,
+        reason=entry.get("reason", ""),
+        impact=entry.get("impact", ""),
     )
 
 

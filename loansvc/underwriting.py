@@ -83,13 +83,15 @@ class Underwriting:
         self._new_id = new_id
 
     @classmethod
-    def open(cls, settings: Settings, *, create: bool = False) -> Underwriting:
-        """Everything that the settings name, verified.
+    def open(
+        cls, settings: Settings, *, create: bool = False, registry: Registry | None = None
+    ) -> Underwriting:
+        """Everything that the settings name, verified; `registry` where it is open already.
 
         Raises:
             EditionRefused, SetupRefused: with the file or setting and what to do.
         """
-        registry = Registry.open(settings.models_folder)
+        registry = registry or Registry.open(settings.models_folder)
         ledger = Ledger.open(
             settings.url,
             home=settings.home,

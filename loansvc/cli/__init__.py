@@ -16,6 +16,7 @@ from loansvc.cli import (
     editions,
     exporting,
     registering,
+    reporting,
     service,
     training,
     validating,
@@ -30,7 +31,7 @@ def loansvc() -> None:
     """An application in; an explained, durable, replayable credit decision out."""
 
 
-for _group in (decisions, editions, training, validating, cards, service, villages):
+for _group in (decisions, editions, reporting, training, validating, cards, service, villages):
     for _command in _group.COMMANDS:
         loansvc.add_command(_command)
 training.card.add_command(exporting.export_)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,16 @@ import click
 
 from loansvc.application import PRODUCTS
 from loansvc.cli.decisions import as_json, print_json
+from loansvc.cli.reporting import measure
 from loansvc.editions import COUNTY, EVERY_KIND, ROLES, Edition, in_force
 from loansvc.errors import EditionRefused, NoEditionInForce
+from loansvc.ledger import is_there
+from loansvc.monitoring.budget import check as check_budget
+from loansvc.monitoring.reading import n_decided
 from loansvc.policy import Policy
 from loansvc.registry import Registry, publish, read_document
 from loansvc.settings import Settings
-from loansvc.underwriting import now
+from loansvc.underwriting import Underwriting, now
 from loansvc.web.presentation import edition_document, newest_first
 
 a_file = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -27,25 +32,68 @@ a_day = click.DateTime(formats=["%Y-%m-%d"])
 @click.option("--approver", required=True, help="Who takes responsibility.")
 @click.option("--role", type=click.Choice(ROLES), default=ROLES[0], show_default=True)
 @click.option("--valid-from", type=a_day, help="Default: the document's own first day.")
+@click.option("--force-reason", metavar="TEXT", help="Why, where it moves answers too far.")
 @as_json
 def publish_(
-    file: Path, *, approver: str, role: str, valid_from: datetime | None, json_: bool
-) -> None:
-    """Check the edition in FILE, take it into the folder of editions and lock it."""
+    file: Path, *, approver: str, role: str, valid_from: datetime | None,
+    force_reason: str | None, json_: bool,
+) -> None:  # fmt: skip
+    """Check the edition in FILE, take it into the folder of editions and lock it.
+
+    A policy or scorecard that is to decide is held against the last recorded decisions first, and
+    refused where it moves them further than the policy in force allows, unless a reason is given.
+    """
+    settings = Settings.from_environment()
+    said: list[str] = []
     edition = publish(
-        Settings.from_environment().models_folder,
+        settings.models_folder,
         file,
         role=role,
         approver=approver,
         valid_from=valid_from.date() if valid_from else None,
         today=now().date(),
+        reason=force_reason,
+        measure=partial(
+            _impact_of, file=file, settings=settings, is_forced=force_reason is not None, said=said
+        ),
     )
     if json_:
         print_json(edition_document(edition))
         return
     click.echo(f"{edition.path}   {edition.role} from {edition.valid_from}   {edition.digest}")
+    if edition.impact:
+        click.echo(f"  impact  {edition.impact}")
+    for line in said:
+        click.echo(f"No impact was measured: {line}.", err=True)
     if edition.valid_from < now().date():
         click.echo("It holds from a day gone by; recorded decisions stay as they are.", err=True)
+
+
+def _impact_of(
+    registry: Registry, draft: Edition[Any], *, file: Path, settings: Settings, is_forced: bool,
+    said: list[str],
+) -> str:  # fmt: skip
+    """What the last decisions say of a draft; empty, and `said` why, where none could be asked.
+
+    Raises:
+        OverBudget: it moves them too far, and no reason was given.
+        SetupRefused: there is a ledger, and it cannot be opened.
+    """
+    if not is_there(settings.url):
+        said.append("there is no ledger here")
+        return ""
+    root = Underwriting.open(settings, registry=registry)
+    if not n_decided(root, draft.product, most=1):
+        said.append(f"no decision on {draft.product} is recorded here")
+        return ""
+    try:
+        _, verdict = measure(root, draft)
+    except NoEditionInForce:
+        said.append(f"nothing is in force on {draft.valid_from} that it takes the place of")
+        return ""
+    if not is_forced:
+        check_budget(verdict, str(file))
+    return verdict.text()
 
 
 @click.command()
@@ -64,6 +112,9 @@ def editions(*, on: datetime | None, json_: bool) -> None:
         click.echo(
             f"{e.kind:<10} {e.product:<12} {e.role:<10} {e.valid_from}  {e.digest[7:19]}  {e.path}"
         )
+        for name, text in (("reason", e.reason), ("impact", e.impact)):
+            if text:
+                click.echo(f"  {name}  {text}")
 
 
 def _in_force(registry: Registry, on: date) -> list[Edition[Any]]:

@@ -25,6 +25,7 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    make_url,
     select,
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
@@ -36,7 +37,7 @@ from loansvc.ledger.chain import Entry, Problem, problems_of
 from loansvc.ledger.entries import Reading, Subject, Writing, entry_of
 from loansvc.ledger.vault import Vault
 
-__all__ = ["Entry", "Ledger", "Problem", "Reading", "Subject", "Vault", "Writing"]
+__all__ = ["Entry", "Ledger", "Problem", "Reading", "Subject", "Vault", "Writing", "is_there"]
 
 VERIFY_ROWS = 1000  # rows fetched at a time while verifying
 SHORT_WAIT_MS = 3  # SQLite sleeps 1 and 2 ms, then says busy
@@ -226,6 +227,15 @@ def _rows(connection: Connection) -> Iterator[tuple[Entry, bytes | None]]:
     )
     for row in connection.execution_options(yield_per=VERIFY_ROWS).execute(query):
         yield entry_of(row), row.sealed
+
+
+def is_there(url: str) -> bool:
+    """Whether a ledger may be at that URL: a SQLite file that exists, or another database."""
+    try:
+        place = make_url(url)
+    except ArgumentError:
+        return True  # opening it says what is wrong
+    return place.get_backend_name() != "sqlite" or Path(place.database or "").exists()
 
 
 @contextmanager

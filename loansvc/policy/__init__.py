@@ -13,6 +13,7 @@ from typing import Any
 
 from loansvc.policy.rules import (
     CONTEXT_LABELS,
+    DATE_FACTS,
     OUTCOMES,
     SCORE_GRADES,
     VILLAGE_RATINGS,
@@ -24,24 +25,29 @@ from loansvc.policy.rules import (
     find,
 )
 from loansvc.policy.terms import (
+    PROPOSED_CHANGE_BUDGET,
     SHARERS,
     TIERS,
     Cap,
+    ChangeBudget,
     Fund,
     FundCaps,
     Limit,
     LimitRow,
     Price,
     PriceRow,
+    Subsidy,
     TierRow,
     binding_cap,
     first_match,
+    share_yuan_of,
 )
 
 __all__ = [
-    "CONTEXT_LABELS", "OUTCOMES", "SCORE_GRADES", "SHARERS", "TIERS", "VILLAGE_RATINGS", "Cap",
-    "Clause", "Finding", "Fund", "FundCaps", "Judgement", "Limit", "LimitRow", "Policy", "Price",
-    "PriceRow", "Rule", "Test", "TierRow", "fact_label", "judge",
+    "CONTEXT_LABELS", "DATE_FACTS", "OUTCOMES", "SCORE_GRADES", "SHARERS", "TIERS",
+    "VILLAGE_RATINGS", "Cap", "ChangeBudget", "Clause", "Finding", "Fund", "FundCaps", "Judgement",
+    "Limit", "LimitRow", "Policy", "Price", "PriceRow", "Rule", "Subsidy", "Test", "TierRow",
+    "fact_label", "judge", "share_yuan_of",
 ]  # fmt: skip
 
 
@@ -64,9 +70,10 @@ class Policy:
     caps: tuple[Cap, ...]
     round_down_to_yuan: int
     minimum_yuan: int
+    reassess_every_months: int | None
     price_rows: tuple[PriceRow, ...]
     most_spread_bp: int
-    subsidy_percent_of_rate: int
+    subsidies: tuple[Subsidy, ...]
     tier_rows: tuple[TierRow, ...]
     fund_caps: FundCaps
     lgd_percent: int
@@ -74,6 +81,7 @@ class Policy:
     liability_period_months: int
     clauses: tuple[tuple[str, Clause], ...]
     to_verify: bool
+    change_budget: ChangeBudget = PROPOSED_CHANGE_BUDGET
 
     def grade_for(self, score: int) -> str:
         """R1 (best) to R7 for a score."""
@@ -92,7 +100,7 @@ class Judgement:
     limit: Limit
     price: Price
     tier: TierRow
-    tier_caps: tuple[tuple[str, str], ...]
+    tier_caps: tuple[tuple[TierRow, str], ...]
     above_limit: bool
     below_minimum: bool
     without_tier: bool
@@ -164,25 +172,25 @@ def _limit_for(policy: Policy, facts: Mapping[str, Any]) -> Limit:
 
 
 def _price_for(policy: Policy, facts: Mapping[str, Any], lpr_bp: int) -> Price:
-    """LPR plus the row's spread, capped; the subsidy is a whole percentage of it, rounded down."""
+    """LPR plus the row's spread, capped; the subsidy is that of the loan's period."""
     row = first_match(policy.price_rows, facts)
     spread = min(row.spread_bp, policy.most_spread_bp)
     rate = lpr_bp + spread
-    return Price(row, lpr_bp, spread, rate, rate * policy.subsidy_percent_of_rate // 100)
+    subsidy = next(s for s in policy.subsidies if s.holds(facts))
+    return Price(row, lpr_bp, spread, rate, subsidy, subsidy.of_rate(rate, lpr_bp))
 
 
 def _tier_for(
     policy: Policy, facts: Mapping[str, Any], fund: Fund | None
-) -> tuple[TierRow, tuple[tuple[str, str], ...]]:
+) -> tuple[TierRow, tuple[tuple[TierRow, str], ...]]:
     """The first row that admits the case and that the fund can carry; the caps met on the way."""
-    passed_over: list[tuple[str, str]] = []
+    passed_over: list[tuple[TierRow, str]] = []
     for row in policy.tier_rows:
         if not all(test.holds(facts) for test in row.when):
             continue
-        share_percent = row.shares_percent["local_guarantor"]
-        share_yuan = -(-facts["amount_yuan"] * share_percent // 100)
+        share_yuan = share_yuan_of(facts["amount_yuan"], row)
         bound = binding_cap(policy.fund_caps, fund, share_yuan) if fund else None
         if bound is None:
             return row, tuple(passed_over)
-        passed_over.append((row.tier, bound))
+        passed_over.append((row, bound))
     raise AssertionError("a policy ends with a tier for everyone that needs no fund")

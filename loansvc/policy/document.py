@@ -1,51 +1,47 @@
-"""From a policy's TOML document to a `Policy`, refused where it is incomplete or turns around.
-
-A better score grade, village rating, household grade or talent tier never worsens an outcome,
-limit, rate or tier: that is checked here, once, so that `judge` need not think of it.
-"""
+"""From a policy's TOML document to a `Policy`, refused where it is incomplete or turns around."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import combinations, pairwise, product
-from typing import Any
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import pairwise
 
-from loansvc.application import CREDENTIAL_KINDS, GRADES, ISSUERS, TALENT_TIERS
+from loansvc.application import CREDENTIAL_KINDS, GRADES, ISSUERS
 from loansvc.editions import Head, Reader
 from loansvc.policy import Policy
 from loansvc.policy.examples import check_examples
+from loansvc.policy.order import ORDERED, check_order, check_rows, check_rule, closed
 from loansvc.policy.rules import (
+    DATE_FACTS,
     SCORE_GRADES,
     VILLAGE_RATINGS,
     Clause,
     Rule,
-    Test,
     fact_words,
     read_clause,
     read_rule,
     read_tests,
+    read_when,
+    read_window,
 )
 from loansvc.policy.terms import (
     COUNTER_GUARANTEES,
     LEAST_BANK_PERCENT,
+    PROPOSED_CHANGE_BUDGET,
     SHARERS,
     TIERS,
     Cap,
+    ChangeBudget,
     FundCaps,
     LimitRow,
     PriceRow,
+    Subsidy,
     TierRow,
-    first_match,
 )
 
 MOST_YUAN = 1_000_000_000
-# Facts with an order of merit, best first. "unrated" and "unknown" stand outside the order.
-ORDERED: Mapping[str, tuple[str, ...]] = {
-    "grade": SCORE_GRADES,
-    "village_rating": GRADES,
-    "household_grade": GRADES,
-    "talent_tier": TALENT_TIERS,
-}
+# Kinds of credential that came later: a policy older than them has nobody vouch for them.
+LATER_KINDS = ("released_prisoner", "overcapacity_worker", "technician_graduate")
 LOWEST_FLOOR = -10_000  # below any score: the last grade takes whoever is left
 
 
@@ -79,56 +75,49 @@ def read_policy(reader: Reader, head: Head) -> Policy:
             caps=_read_caps(reader, clauses),
             round_down_to_yuan=limit.integer("round_down_to_yuan", low=1, high=100_000),
             minimum_yuan=limit.integer("minimum_yuan", low=1, high=MOST_YUAN),
+            reassess_every_months=(
+                limit.integer("reassess_every_months", low=1, high=120)
+                if "reassess_every_months" in limit
+                else None
+            ),
             price_rows=_read_price_rows(reader, clauses),
             most_spread_bp=price.integer("most_spread_bp", low=-500, high=2000),
-            subsidy_percent_of_rate=price.integer("subsidy_percent_of_rate", low=0, high=100),
+            subsidies=_read_subsidies(reader, price, clauses),
             tier_rows=_read_tier_rows(reader, clauses),
             fund_caps=_read_fund_caps(reader.table("fund"), clauses),
             lgd_percent=guarantee.integer("lgd_percent", low=1, high=100),
             liability=guarantee.word("liability", ("general", "joint")),
             liability_period_months=guarantee.integer("liability_period_months", low=1, high=60),
+            change_budget=_read_change_budget(reader, clauses),
             clauses=tuple(clauses),
             to_verify=any(clause.verify for _, clause in clauses),
         )
     if policy.refer_at_least > policy.approve_at_least:
         cutoff.refuse("refer_at_least", "must not be above approve_at_least")
-    _check_order(policy, reader)
-    check_examples(policy, reader)
+    check_order(policy, reader)
+    check_examples(policy, reader, valid_from=head.valid_from)
     return policy
 
 
 def _read_vouching(reader: Reader, clauses: list[tuple[str, Clause]]) -> dict[str, frozenset[str]]:
     with reader:
         clauses.append(("vouching", read_clause(reader)))
-        return {kind: frozenset(reader.words(kind, ISSUERS)) for kind in CREDENTIAL_KINDS}
+        return {
+            kind: frozenset(reader.words(kind, ISSUERS))
+            if kind not in LATER_KINDS or kind in reader
+            else frozenset()
+            for kind in CREDENTIAL_KINDS
+        }
 
 
 def _read_rules(reader: Reader, clauses: list[tuple[str, Clause]]) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     for table in reader.tables("rule", at_least=1):
         rule = read_rule(table)
-        if any(rule.id == other.id for other in rules):
-            table.refuse("id", f"{rule.id} is used twice")
-        _check_rule_order(rule, table)
+        check_rule(rule, rules, table)
         rules.append(rule)
         clauses.append((rule.id, rule.clause))
     return tuple(rules)
-
-
-def _check_rule_order(rule: Rule, table: Reader) -> None:
-    """A rule on an ordered fact may only ask for better values, or apply only to worse ones."""
-    if not _closed(rule.requires, upward=True):
-        table.refuse("requires", "must admit every grade better than one it admits")
-    if not all(_closed(test, upward=False) for test in rule.when):
-        table.refuse("when", "must apply to every grade worse than one it applies to")
-
-
-def _closed(test: Test, *, upward: bool) -> bool:
-    order = ORDERED.get(test.fact)
-    if order is None:
-        return True
-    admits = [word in (test.words or ()) for word in (order if upward else order[::-1])]
-    return admits == sorted(admits, reverse=True)
 
 
 def _read_grade_floors(reader: Reader) -> tuple[tuple[str, int], ...]:
@@ -147,18 +136,14 @@ def _read_grade_floors(reader: Reader) -> tuple[tuple[str, int], ...]:
     return tuple(floors)
 
 
-def _when(table: Reader) -> tuple[Test, ...]:
-    return read_tests(table.table("when")) if "when" in table else ()
-
-
 def _read_limit_rows(reader: Reader, clauses: list[tuple[str, Clause]]) -> tuple[LimitRow, ...]:
     rows = []
     for i, table in enumerate(reader.tables("limit_row", at_least=1)):
         with table:
             base = table.integer("base_yuan", low=0, high=MOST_YUAN)
-            rows.append(LimitRow(_when(table), base, read_clause(table)))
+            rows.append(LimitRow(read_when(table), base, read_clause(table)))
             clauses.append((f"limit_row[{i}]", rows[-1].clause))
-    _check_last_is_for_everyone(rows, reader, "limit_row")
+    check_rows(rows, reader, "limit_row")
     return tuple(rows)
 
 
@@ -167,10 +152,67 @@ def _read_price_rows(reader: Reader, clauses: list[tuple[str, Clause]]) -> tuple
     for i, table in enumerate(reader.tables("price_row", at_least=1)):
         with table:
             spread = table.integer("spread_bp", low=-500, high=2000)
-            rows.append(PriceRow(_when(table), spread, read_clause(table)))
+            rows.append(PriceRow(read_when(table), spread, read_clause(table)))
             clauses.append((f"price_row[{i}]", rows[-1].clause))
-    _check_last_is_for_everyone(rows, reader, "price_row")
+    check_rows(rows, reader, "price_row")
     return tuple(rows)
+
+
+def _read_subsidies(
+    reader: Reader, price: Reader, clauses: list[tuple[str, Clause]]
+) -> tuple[Subsidy, ...]:
+    """Periods that follow one another without gap or overlap, the first and the last open.
+
+    A policy older than `[[subsidy]]` has one percentage for every loan in its table of prices.
+    """
+    if "subsidy" not in reader:
+        percent = price.integer("subsidy_percent_of_rate", low=0, high=100)
+        zh, en = "财政贴息", "Paid by the state"
+        clause = next(c for place, c in clauses if place == price.place)
+        return (Subsidy(DATE_FACTS[0], None, None, percent, None, zh, en, clause),)
+    periods: list[Subsidy] = []
+    for i, table in enumerate(reader.tables("subsidy", at_least=1)):
+        with table:
+            periods.append(_read_subsidy(table))
+            _check_follows(periods, table)
+            clauses.append((f"subsidy[{i}]", periods[-1].clause))
+    if periods[-1].last_day is not None:
+        reader.refuse("subsidy", f"leaves a gap after {periods[-1].last_day}; add a period")
+    return tuple(periods)
+
+
+def _read_subsidy(table: Reader) -> Subsidy:
+    window = read_window(table)
+    kinds = [k for k in ("percent_of_rate", "borrower_pays_lpr_plus_bp") if k in table]
+    if len(kinds) != 1:
+        table.refuse("", "must say either percent_of_rate or borrower_pays_lpr_plus_bp")
+    share = kinds[0] == "percent_of_rate"
+    return Subsidy(
+        keyed_on=window.fact if window else DATE_FACTS[0],
+        first_day=window.at_least if window else None,  # type: ignore[arg-type]  # days, by its fact
+        last_day=window.at_most if window else None,  # type: ignore[arg-type]
+        percent_of_rate=table.integer(kinds[0], low=0, high=100) if share else 0,
+        borrower_over_lpr_bp=None if share else table.integer(kinds[0], low=-500, high=2000),
+        zh=table.text("zh"),
+        en=table.text("en"),
+        clause=read_clause(table),
+    )
+
+
+def _check_follows(periods: Sequence[Subsidy], table: Reader) -> None:
+    """The newest period starts on the day after the one before it."""
+    this = periods[-1]
+    if len(periods) == 1:
+        if this.first_day is not None:
+            table.refuse("from", "leaves a gap before the first period; leave it out there")
+        return
+    before = periods[-2]
+    if this.keyed_on != before.keyed_on:
+        table.refuse("keyed_on", f"must be {before.keyed_on}, as in the period before")
+    if before.last_day is None or this.first_day is None or this.first_day <= before.last_day:
+        table.refuse("from", "overlaps the period before; start on the day after its `until`")
+    if this.first_day > before.last_day + timedelta(days=1):
+        table.refuse("from", f"leaves a gap after {before.last_day}; start on the day after it")
 
 
 def _read_factors(reader: Reader, clauses: list[tuple[str, Clause]]) -> dict[str, dict[str, int]]:
@@ -197,7 +239,7 @@ def _read_caps(reader: Reader, clauses: list[tuple[str, Clause]]) -> tuple[Cap, 
             percent_of = _number_fact(table, "percent_of")
             cap = Cap(
                 id=table.text("id"),
-                when=_when(table),
+                when=read_when(table),
                 # A cap says `yuan`, `percent` of a fact, or both.
                 yuan=table.integer(
                     "yuan", low=0, high=MOST_YUAN, default=0 if percent_of else None
@@ -236,18 +278,18 @@ def _read_tier_rows(reader: Reader, clauses: list[tuple[str, Clause]]) -> tuple[
         with table:
             row = TierRow(
                 tier=table.word("tier", TIERS),
-                when=_when(table),
+                when=read_when(table),
                 shares_percent=_read_shares(table),
                 counter_guarantee=table.word("counter_guarantee", COUNTER_GUARANTEES),
                 clause=read_clause(table),
             )
-            if not all(_closed(test, upward=True) for test in row.when):
+            if not all(closed(test, upward=True) for test in row.when):
                 table.refuse("when", "must admit every grade better than one it admits")
             if rows and TIERS.index(row.tier) < TIERS.index(rows[-1].tier):
                 table.refuse("tier", f"must not stand after {rows[-1].tier}")
             rows.append(row)
             clauses.append((f"tier[{i}] {row.tier}", row.clause))
-    _check_last_is_for_everyone(rows, reader, "tier")
+    check_rows(rows, reader, "tier")
     if rows[-1].shares_percent["local_guarantor"]:
         reader.refuse("tier", "must end with a tier that needs no local guarantor")
     return tuple(rows)
@@ -269,56 +311,33 @@ def _read_fund_caps(reader: Reader, clauses: list[tuple[str, Clause]]) -> FundCa
             multiple=reader.integer("multiple", low=1, high=50),
             single_client_percent=reader.integer("single_client_percent", low=1, high=100),
             compensation_rate_cap_bp=reader.integer("compensation_rate_cap_bp", low=0, high=10_000),
+            related_percent=(
+                reader.integer("related_percent", low=1, high=100)
+                if "related_percent" in reader
+                else None
+            ),
             clause=read_clause(reader),
         )
     clauses.append(("fund", caps.clause))
     return caps
 
 
-def _check_last_is_for_everyone(rows: Sequence[Any], reader: Reader, key: str) -> None:
-    if rows[-1].when:
-        reader.refuse(key, "must end with a row for everyone, without `when`")
-    if any(not row.when for row in rows[:-1]):
-        reader.refuse(key, "has a row without `when` before the last; rows after it are never read")
-
-
-# --- order of merit -----------------------------------------------------------------------------
-
-
-def _check_order(policy: Policy, reader: Reader) -> None:
-    """Along each ordered fact, the limit never rises and the spread never falls as it worsens."""
-    tables: tuple[tuple[str, Any, str, int], ...] = (
-        ("limit_row", policy.limit_rows, "base_yuan", 1),
-        ("price_row", policy.price_rows, "spread_bp", -1),
-    )
-    for key, rows, figure, sign in tables:
-        tests = [test for row in rows for test in row.when]
-        for fact, order in ORDERED.items():
-            if not any(test.fact == fact for test in tests):
-                continue
-            for facts in _representative_facts(tests, without=fact):
-                figures = [getattr(first_match(rows, {**facts, fact: w}), figure) for w in order]
-                for (better, a), (worse, b) in pairwise(zip(order, figures, strict=True)):
-                    if sign * (a - b) < 0:
-                        reader.refuse(key, f"gives {fact} {worse} a better {figure} than {better}")
-
-
-def _representative_facts(tests: list[Test], *, without: str) -> list[dict[str, Any]]:
-    """One value of each fact for every way in which the tests can tell its values apart."""
-    facts = sorted({t.fact for t in tests} - {without})
-    choices = [_representatives(fact, [t for t in tests if t.fact == fact]) for fact in facts]
-    return [dict(zip(facts, combination, strict=True)) for combination in product(*choices)]
-
-
-def _representatives(fact: str, tests: list[Test]) -> list[Any]:
-    words = fact_words(fact)
-    candidates: list[Any] = [None]
-    if fact == "groups":  # one may belong to several groups, or to none
-        candidates += [held for n in range(len(words) + 1) for held in combinations(words, n)]
-    elif words:
-        candidates += words
-    else:
-        ends = [e for t in tests for e in (t.at_least, t.at_most) if e is not None]
-        candidates += sorted({e + d for e in ends for d in (-1, 0, 1)})
-    told_apart = {tuple(t.holds({fact: c}) for t in tests): c for c in candidates}
-    return list(told_apart.values())
+def _read_change_budget(reader: Reader, clauses: list[tuple[str, Clause]]) -> ChangeBudget:
+    """How far this policy lets its successor, or the next card, move answers; optional."""
+    if "change_budget" not in reader:
+        return PROPOSED_CHANGE_BUDGET
+    with reader.table("change_budget") as table:
+        budget = ChangeBudget(
+            **{
+                # A change can be more than the whole: 1000 lets everything pass.
+                name: table.integer(name, low=0, high=1000)
+                for name in (
+                    "most_flips_percent", "most_limit_change_percent",
+                    "most_expected_loss_change_percent", "most_fund_use_change_percent",
+                )
+            },
+            least_decisions=table.integer("least_decisions", low=1, high=1_000_000),
+            clause=read_clause(table),
+        )  # fmt: skip
+    clauses.append(("change_budget", budget.clause))
+    return budget

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from loansvc.application import CATALOGUE
 from loansvc.editions import Reader
 from loansvc.policy import Judgement, Policy, judge
-from loansvc.policy.rules import CONTEXT_LABELS, OUTCOMES, UNKNOWN, fact_words
+from loansvc.policy.rules import CONTEXT_LABELS, DATE_FACTS, OUTCOMES, UNKNOWN, fact_words
 
 ALWAYS_KNOWN = (
     "score",
@@ -21,8 +22,10 @@ EXPECTED = (
 )  # fmt: skip
 
 
-def check_examples(policy: Policy, reader: Reader) -> None:
-    """Run every `[[example]]`; `[example_facts]` are the facts each one starts from.
+def check_examples(policy: Policy, reader: Reader, *, valid_from: date) -> dict[str, Any]:
+    """Run every `[[example]]`; gives `[example_facts]`, the facts each one starts from.
+
+    A day that they do not state is the policy's first.
 
     Raises:
         EditionRefused: an example gives another answer; says which, and both answers.
@@ -30,7 +33,7 @@ def check_examples(policy: Policy, reader: Reader) -> None:
     table = reader.table("example_facts")
     for name in ALWAYS_KNOWN:
         table.value(name)
-    plain = _read_facts(table)
+    plain = dict.fromkeys(DATE_FACTS, valid_from) | _read_facts(table)
     for example in reader.tables("example", at_least=1):
         with example:
             says = example.text("says")
@@ -48,6 +51,7 @@ def check_examples(policy: Policy, reader: Reader) -> None:
                         expect.refuse(
                             key, f"is {wanted}, but the policy gives {answer[key]} ({says})"
                         )
+    return plain
 
 
 def answer_of(judgement: Judgement) -> dict[str, Any]:
@@ -80,6 +84,8 @@ def _read_fact(reader: Reader, name: str) -> Any:
         reader.refuse(name, "is not a fact; see the CATALOGUE")
     if name not in ALWAYS_KNOWN and reader.value(name) == UNKNOWN:
         return None
+    if name in DATE_FACTS:
+        return reader.day(name)
     words = fact_words(name)
     if name == "groups":
         return reader.words(name, words) if reader.value(name) else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from loansvc.application import CATALOGUE, GRADES, CatalogueRow
@@ -21,12 +22,19 @@ CONTEXT_WORDS = {
     "village_rating": VILLAGE_RATINGS,
     "grade": SCORE_GRADES,
     "policy_loan_overdue": ("yes", "no"),
+    "village_flag": ("yes", "no"),
 }
+# Days a clause can be keyed to. A day that the application does not state is the one before it.
+DATE_FACTS = ("applied_on", "loan_start", "guarantee_start")
 CONTEXT_NUMBERS = ("policy_loans", "outstanding_yuan", "matrix_limit_yuan")
 CONTEXT_LABELS = {
     "village_rating": ("村信用等级", "village rating"),
     "grade": ("评分等级", "score grade"),
     "policy_loan_overdue": ("政策性贷款曾逾期", "overdue on an earlier policy loan"),
+    "village_flag": ("村级人工复核标记", "village marked for a person to look"),
+    "applied_on": ("申请日", "day of application"),
+    "loan_start": ("贷款发放日", "first day of the loan"),
+    "guarantee_start": ("担保起始日", "first day of the guarantee"),
     "policy_loans": ("政策性贷款笔数", "policy loans"),
     "outstanding_yuan": ("已有政策性贷款余额", "outstanding policy loans"),
     "matrix_limit_yuan": ("矩阵额度", "limit before caps"),
@@ -35,12 +43,15 @@ CONTEXT_LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One question to one fact. `words` None: a number test with bounds, both included."""
+    """One question to one fact: is it one of the words, or within bounds, both included.
+
+    The bounds of a day are days, those of a number whole numbers.
+    """
 
     fact: str
     words: frozenset[str] | None = None
-    at_least: int | None = None
-    at_most: int | None = None
+    at_least: int | date | None = None
+    at_most: int | date | None = None
 
     def holds(self, facts: Mapping[str, Any]) -> bool | None:
         """True, False, or None where the fact is not known and the test does not speak of that.
@@ -67,7 +78,8 @@ class Test:
         """The bound in one short text, such as ">= 18" or "AAA, AA"."""
         if self.words is not None:
             return ", ".join(_in_order(self.fact, self.words))
-        bounds = ((">=", self.at_least), ("<=", self.at_most))
+        signs = ("from", "until") if self.fact in DATE_FACTS else (">=", "<=")
+        bounds = zip(signs, (self.at_least, self.at_most), strict=True)
         return " and ".join(f"{sign} {n}" for sign, n in bounds if n is not None)
 
 
@@ -157,6 +169,8 @@ def _read_test(reader: Reader, fact: str) -> Test:
     if row is not None and row.use not in ("policy", "both"):
         reader.refuse(fact, f"may not be used by a policy (its use is {row.use})")
     words = fact_words(fact)
+    if fact in DATE_FACTS:
+        reader.refuse(fact, f"is a day: key the clause to it, keyed_on = {fact!r} with from, until")
     if words:
         return Test(fact, words=frozenset(reader.words(fact, (*words, UNKNOWN))))
     with reader.table(fact) as bounds:
@@ -170,6 +184,26 @@ def _read_test(reader: Reader, fact: str) -> Test:
         if len(ends) == 2 and ends["at_least"] > ends["at_most"]:
             bounds.refuse("at_least", "must not be above at_most")
         return Test(fact, at_least=ends.get("at_least"), at_most=ends.get("at_most"))
+
+
+def read_when(reader: Reader) -> tuple[Test, ...]:
+    """To whom a rule or a row applies, and the days in which it holds, if it names any."""
+    tests = read_tests(reader.table("when")) if "when" in reader else ()
+    window = read_window(reader)
+    return tests if window is None else (*tests, window)
+
+
+def read_window(reader: Reader) -> Test | None:
+    """The days in which a clause holds, `from` and `until` included, by the date of `keyed_on`."""
+    ends = {key: reader.day(key) if key in reader else None for key in ("from", "until")}
+    if not any(ends.values()):
+        if "keyed_on" in reader:
+            reader.refuse("keyed_on", "needs from, until or both beside it")
+        return None
+    if ends["from"] and ends["until"] and ends["from"] > ends["until"]:
+        reader.refuse("until", f"must not be before from ({ends['from']})")
+    fact = reader.word("keyed_on", DATE_FACTS)
+    return Test(fact, at_least=ends["from"], at_most=ends["until"])
 
 
 def read_clause(reader: Reader) -> Clause:
@@ -190,12 +224,15 @@ def read_rule(reader: Reader) -> Rule:
         requires = read_tests(reader.table("requires"))
         if len(requires) != 1:
             reader.refuse("requires", "must test exactly one fact; write one rule a fact")
+        otherwise = reader.word("otherwise", ("refer", "decline"))
+        if requires[0].fact == "village_flag" and otherwise != "refer":
+            reader.refuse("otherwise", "must be refer: a mark of conduct only asks for a person")
         return Rule(
             id=reader.text("id"),
             stage=reader.word("stage", ("eligibility", "knock_out", "referral")),
             requires=requires[0],
-            when=read_tests(reader.table("when")) if "when" in reader else (),
-            otherwise=reader.word("otherwise", ("refer", "decline")),
+            when=read_when(reader),
+            otherwise=otherwise,
             if_unknown=reader.word("if_unknown", OUTCOMES),
             zh=reader.text("zh"),
             en=reader.text("en"),

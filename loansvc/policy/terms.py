@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Protocol, TypeVar
 
 from loansvc.policy.rules import Clause, Test, all_hold
@@ -84,6 +85,46 @@ class PriceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Subsidy:
+    """What the state pays of the interest on loans of a period: the first and last day count.
+
+    Either a whole percentage of the rate, or what is above the LPR plus `borrower_over_lpr_bp`.
+    """
+
+    keyed_on: str
+    first_day: date | None
+    last_day: date | None
+    percent_of_rate: int
+    borrower_over_lpr_bp: int | None
+    zh: str
+    en: str
+    clause: Clause
+
+    def holds(self, facts: Mapping[str, Any]) -> bool:
+        """Whether the day it is keyed to lies in its period."""
+        if self.first_day is None and self.last_day is None:
+            return True
+        day = facts[self.keyed_on]
+        return (self.first_day is None or self.first_day <= day) and (
+            self.last_day is None or day <= self.last_day
+        )
+
+    def of_rate(self, rate_bp: int, lpr_bp: int) -> int:
+        """Basis points that the state pays, rounded down, never more than the rate.
+
+        >>> clause = Clause("example", "B", False)
+        >>> rest = Subsidy("loan_start", None, date(2023, 9, 30), 0, -150, "", "", clause)
+        >>> half = Subsidy("loan_start", date(2023, 10, 1), None, 50, None, "", "", clause)
+        >>> rest.of_rate(485, 385), half.of_rate(445, 345)
+        (250, 222)
+        """
+        if self.borrower_over_lpr_bp is None:
+            return rate_bp * self.percent_of_rate // 100
+        borrower_bp = max(lpr_bp + self.borrower_over_lpr_bp, 0)
+        return max(rate_bp - borrower_bp, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class TierRow:
     """Who carries which share of a loss, in percent that sum to 100."""
 
@@ -96,22 +137,56 @@ class TierRow:
 
 @dataclass(frozen=True, slots=True)
 class FundCaps:
-    """What the law and the fund's statute allow it to carry."""
+    """What the law and the fund's statute allow it to carry.
+
+    `related_percent` None, in policies older than that key: related parties are not added up.
+    """
 
     multiple: int
     single_client_percent: int
     compensation_rate_cap_bp: int
+    related_percent: int | None
     clause: Clause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeBudget:
+    """How far a successor may move recorded answers before somebody must say why, in percent.
+
+    `least_decisions`: fewer recorded ones say too little to refuse on.
+    """
+
+    most_flips_percent: int
+    most_limit_change_percent: int
+    most_expected_loss_change_percent: int
+    most_fund_use_change_percent: int
+    least_decisions: int
+    clause: Clause
+
+
+# What holds under a policy that states none: a proposal made here, no authority's figure.
+PROPOSED_CHANGE_BUDGET = ChangeBudget(
+    most_flips_percent=5,
+    most_limit_change_percent=10,
+    most_expected_loss_change_percent=10,
+    most_fund_use_change_percent=10,
+    least_decisions=50,
+    clause=Clause("proposal: the policy states no change_budget", "E", verify=True),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fund:
-    """The guarantee fund at the moment of a decision, this applicant's part in it beside it."""
+    """The guarantee fund at the moment of a decision, this applicant's part in it beside it.
+
+    `related_guaranteed_yuan`: of the parties related to the applicant, without the applicant.
+    """
 
     capital_yuan: int
     guaranteed_yuan: int
     applicant_guaranteed_yuan: int
     compensation_rate_bp: int
+    related_guaranteed_yuan: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +209,13 @@ class Price:
     lpr_bp: int
     spread_bp: int
     rate_bp: int
+    subsidy: Subsidy
     subsidy_bp: int
+
+
+def share_yuan_of(amount_yuan: int, row: TierRow) -> int:
+    """What the guarantee fund carries of this amount under a tier, rounded up to the yuan."""
+    return -(-amount_yuan * row.shares_percent["local_guarantor"] // 100)
 
 
 def binding_cap(caps: FundCaps, fund: Fund, share_yuan: int) -> str | None:
@@ -152,4 +233,8 @@ def binding_cap(caps: FundCaps, fund: Fund, share_yuan: int) -> str | None:
     client = fund.applicant_guaranteed_yuan + share_yuan
     if 100 * client > fund.capital_yuan * caps.single_client_percent:
         return "F02"
+    if caps.related_percent is not None:
+        together = client + fund.related_guaranteed_yuan
+        if 100 * together > fund.capital_yuan * caps.related_percent:
+            return "F04"
     return None

@@ -6,7 +6,7 @@ from typing import Any
 
 from loansvc.application import PRODUCTS
 from loansvc.editions import COUNTY, EVERY_KIND, KINDS, ROLES
-from loansvc.policy import OUTCOMES, SCORE_GRADES, SHARERS, TIERS
+from loansvc.policy import DATE_FACTS, OUTCOMES, SCORE_GRADES, SHARERS, TIERS
 from loansvc.villages import RATINGS, STATES
 from loansvc.villages.signatures import ROLES as SIGNED_AS
 
@@ -58,7 +58,8 @@ REASON = _object(
 NOTICE = _object({"code": TEXT, "zh": TEXT, "en": TEXT})
 OFFER = _object(
     {"limit_yuan": WHOLE, "amount_yuan": WHOLE, "term_months": WHOLE, "rate_bp": WHOLE,
-     "subsidy_bp": WHOLE}
+     "subsidy_bp": WHOLE, "reassess_every_months": WHOLE},
+    optional=("reassess_every_months",),
 )  # fmt: skip
 GUARANTEE = _object(
     {
@@ -168,12 +169,18 @@ VILLAGE_SAID = _object(
 EDITION = {
     "kind": _one_of(EVERY_KIND), "product": _one_of((*PRODUCTS, COUNTY)), "role": _one_of(ROLES),
     "valid_from": DAY, "review_by": _or_null(DAY), "reference": TEXT, "approver": TEXT,
-    "digest": TEXT, "path": TEXT,
+    "digest": TEXT, "path": TEXT, "reason": TEXT, "impact": TEXT,
 }  # fmt: skip
+SAID = ("reason", "impact")  # only where somebody said so
 FIELD_ERROR = _object({"pointer": TEXT, "code": TEXT, "detail": TEXT})
 
 FACTORS = _object(dict.fromkeys(RATINGS, WHOLE))
 TEST = _object({"fact": TEXT, "zh": TEXT, "en": TEXT, "threshold": TEXT})
+SUBSIDY = _object(
+    {"keyed_on": _one_of(DATE_FACTS), "from": _or_null(DAY), "until": _or_null(DAY),
+     "percent_of_rate": WHOLE, "borrower_over_lpr_bp": _or_null(WHOLE), "zh": TEXT, "en": TEXT,
+     "reference": TEXT}
+)  # fmt: skip
 PRODUCT = _object(
     {
         "product": _one_of(PRODUCTS), "zh": TEXT, "en": TEXT, "statement": TEXT,
@@ -187,9 +194,10 @@ PRODUCT = _object(
             {"rows": _list(_object({"when": _list(TEST), "base_yuan": WHOLE})),
              "factor_percent": _object(dict.fromkeys(SCORE_GRADES, FACTORS)),
              "caps": _list(_object({"id": TEXT, "zh": TEXT, "en": TEXT})),
-             "round_down_to_yuan": WHOLE, "minimum_yuan": WHOLE}),
+             "round_down_to_yuan": WHOLE, "minimum_yuan": WHOLE,
+             "reassess_every_months": _or_null(WHOLE)}),
         "price": _object(
-            {"most_spread_bp": WHOLE, "subsidy_percent_of_rate": WHOLE,
+            {"most_spread_bp": WHOLE, "subsidies": _list(SUBSIDY),
              "rows": _list(_object({"when": _list(TEST), "spread_bp": WHOLE}))}),
         "guarantee": _list(_object(
             {"tier": _one_of(TIERS), "when": _list(TEST),
@@ -222,9 +230,9 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Product": PRODUCT,
     "ProductList": _page("Product"),
-    "Edition": _object(EDITION),
+    "Edition": _object(EDITION, optional=SAID),
     "EditionList": _page("Edition"),
-    "EditionText": _object({**EDITION, "text": TEXT}),
+    "EditionText": _object({**EDITION, "text": TEXT}, optional=SAID),
     "Status": _object({"status": TEXT}),
     "Version": _object({"version": TEXT, "api": TEXT}),
     "Problem": _object(

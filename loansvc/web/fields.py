@@ -13,6 +13,8 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
+from loansvc.identifiers import is_party
+
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 EARLIEST = date(1950, 1, 1)
 
@@ -144,6 +146,33 @@ class Words(Strict):
             raise ValidationError(wrong)
         if len(set(value)) != len(value):
             raise ValidationError([flawed("twice", "Must name each word once.")])
+        return tuple(value)
+
+
+class Parties(Strict):
+    """ID numbers or social credit codes, none twice, each with its check character."""
+
+    most = 10
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"maxItems": self.most, "uniqueItems": True}, **kwargs)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> tuple[str, ...]:
+        if not isinstance(value, list) or len(value) > self.most:
+            detail = f"Must be a list of at most {self.most} ID numbers or social credit codes."
+            raise ValidationError([flawed("not_a_list", detail)])
+        says = "Must be an 18-character ID number or social credit code; check for a typo."
+        wrong = {
+            i: [flawed("wrong_form", says)]
+            for i, party in enumerate(value)
+            if not isinstance(party, str) or not is_party(party)
+        }
+        if wrong:
+            raise ValidationError(wrong)
+        if len(set(value)) != len(value):
+            raise ValidationError([flawed("twice", "Must name each party once.")])
         return tuple(value)
 
 

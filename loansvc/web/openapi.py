@@ -17,7 +17,7 @@ from loansvc.policy import OUTCOMES
 from loansvc.underwriting import Underwriting, body_of
 from loansvc.web import answers
 from loansvc.web.examples import example_application
-from loansvc.web.fields import Day, Pattern, Text, Whole, Word, Words, YesNo
+from loansvc.web.fields import Day, Parties, Pattern, Text, Whole, Word, Words, YesNo
 from loansvc.web.problems import problem_document
 from loansvc.web.schemas import ApplicationSchema, load_application
 
@@ -83,11 +83,13 @@ def _map_fields(plugin: MarshmallowPlugin) -> None:
     for kind, openapi_type, form in (
         (Whole, "integer", None), (YesNo, "boolean", None), (Word, "string", None),
         (Pattern, "string", None), (Text, "string", None), (Day, "string", "date"),
-        (Words, "array", None),
+        (Words, "array", None), (Parties, "array", None),
     ):  # fmt: skip
         plugin.converter.field_mapping[kind] = (openapi_type, form)
 
     def words(_converter: Any, field: Any, **_: Any) -> dict[str, Any]:
+        if isinstance(field, Parties):
+            return {"items": {"type": "string", "pattern": "^[0-9A-Z]{18}$"}}
         if not isinstance(field, Words):
             return {}
         return {"items": {"type": "string", "enum": list(field.words)}, "uniqueItems": True}

@@ -7,7 +7,7 @@ from typing import Any
 
 from loansvc.decision import Editions
 from loansvc.editions import Edition
-from loansvc.policy import Policy, Test, fact_label
+from loansvc.policy import Policy, Subsidy, Test, fact_label
 from loansvc.villages.history import Said
 
 
@@ -29,6 +29,8 @@ def edition_document(edition: Edition[Any]) -> dict[str, Any]:
         "approver": edition.approver,
         "digest": edition.digest,
         "path": edition.path,
+        **({"reason": edition.reason} if edition.reason else {}),
+        **({"impact": edition.impact} if edition.impact else {}),
     }
 
 
@@ -102,7 +104,7 @@ def product_document(product: str, editions: Editions) -> dict[str, Any]:
         "limit": _limit(policy),
         "price": {
             "most_spread_bp": policy.most_spread_bp,
-            "subsidy_percent_of_rate": policy.subsidy_percent_of_rate,
+            "subsidies": [_subsidy(s) for s in policy.subsidies],
             "rows": [{"when": _tests(r.when), "spread_bp": r.spread_bp} for r in policy.price_rows],
         },
         "guarantee": [
@@ -121,6 +123,21 @@ def _limit(policy: Policy) -> dict[str, Any]:
         "caps": [{"id": c.id, "zh": c.zh, "en": c.en} for c in policy.caps],
         "round_down_to_yuan": policy.round_down_to_yuan,
         "minimum_yuan": policy.minimum_yuan,
+        "reassess_every_months": policy.reassess_every_months,
+    }
+
+
+def _subsidy(subsidy: Subsidy) -> dict[str, Any]:
+    first, last = subsidy.first_day, subsidy.last_day
+    return {
+        "keyed_on": subsidy.keyed_on,
+        "from": first and first.isoformat(),
+        "until": last and last.isoformat(),
+        "percent_of_rate": subsidy.percent_of_rate,
+        "borrower_over_lpr_bp": subsidy.borrower_over_lpr_bp,
+        "zh": subsidy.zh,
+        "en": subsidy.en,
+        "reference": subsidy.clause.reference,
     }
 
 

@@ -45,6 +45,7 @@ from loansvc.web.fields import (
     MESSAGES,
     Day,
     Flawed,
+    Parties,
     Pattern,
     Strict,
     Text,
@@ -56,6 +57,7 @@ from loansvc.web.fields import (
 )
 
 MOST_CREDENTIALS = 50
+MOST_DAYS_AHEAD = 366  # a loan that starts later is another application
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 NOT_BEFORE = date(2019, 8, 1)  # the first pilot villages were rated then: nothing earlier applies
 
@@ -83,6 +85,9 @@ class ApplicantSchema(StrictSchema):
     household_income_12m_yuan = _yuan()
     household_debt_service_12m_yuan = _yuan()
     dependants = Whole(low=0, high=30)
+    dishonest_debtor = YesNo()
+    aml_listed = YesNo()
+    related_parties = Parties()
 
 
 class CredentialSchema(StrictSchema):
@@ -104,6 +109,7 @@ class BusinessSchema(StrictSchema):
     industry = Text(longest=5, form="^[A-T][0-9]{2,4}$")
     started_on = Day()
     employees = Whole(low=0, high=100_000)
+    new_hires_12m = Whole(low=0, high=100_000)
     revenue_12m_yuan = _yuan()
     online_revenue_12m_yuan = _yuan()
     social_insurance_months_24m = Whole(low=0, high=24)
@@ -115,6 +121,7 @@ class CreditReportSchema(StrictSchema):
     reported_on = Day(required=True)
     repair_applied = YesNo()
     max_days_past_due_24m = Whole(low=0, high=10_000)
+    days_past_due_now = Whole(low=0, high=10_000)
     active_loans = Whole(low=0, high=1000)
     outstanding_yuan = _yuan()
     unsecured_outstanding_yuan = _yuan()
@@ -131,6 +138,8 @@ class LoanSchema(StrictSchema):
     term_months = Whole(low=1, high=360, required=True)
     purpose = Word(PURPOSES, required=True)
     repayment = Word(REPAYMENTS, required=True)
+    starts_on = Day()
+    guarantee_starts_on = Day()
 
 
 class ConsentSchema(StrictSchema):
@@ -253,6 +262,7 @@ def _cross_errors(
     for section, name, small, whole in (
         ("business", "online_revenue_12m_yuan", business.get("online_revenue_12m_yuan"),
          business.get("revenue_12m_yuan")),
+        ("business", "new_hires_12m", business.get("new_hires_12m"), business.get("employees")),
         ("credit_report", "unsecured_outstanding_yuan", report.get("unsecured_outstanding_yuan"),
          report.get("outstanding_yuan")),
     ):  # fmt: skip
@@ -270,6 +280,7 @@ def _day_errors(
     if applied_on is not None and applied_on < NOT_BEFORE:
         yield FieldError("/applied_on", "out_of_range", f"Must be on or after {NOT_BEFORE}.")
     on = min(applied_on or today, today)
+    yield from _loan_day_errors(part["loan"], on)
     for pointer, day in (
         ("/business/started_on", part["business"].get("started_on")),
         ("/credit_report/reported_on", part["credit_report"].get("reported_on")),
@@ -289,13 +300,28 @@ def _day_errors(
                              "Must not be before issued_on.")  # fmt: skip
 
 
+def _loan_day_errors(loan: Mapping[str, Any], on: date) -> Iterator[FieldError]:
+    """The loan starts on the day of application or within a year, its guarantee not before it."""
+    starts_on, guarantee_on = loan.get("starts_on"), loan.get("guarantee_starts_on")
+    earliest = {"starts_on": on, "guarantee_starts_on": starts_on or on}
+    for name, day in (("starts_on", starts_on), ("guarantee_starts_on", guarantee_on)):
+        if day is not None and day < earliest[name]:
+            detail = "Must not be before the day of application, nor a guarantee before its loan."
+            yield FieldError(f"/loan/{name}", "before_application", detail)
+        elif day is not None and (day - on).days > MOST_DAYS_AHEAD:
+            detail = f"Must be at most {MOST_DAYS_AHEAD} days after the day of application."
+            yield FieldError(f"/loan/{name}", "too_far_ahead", detail)
+
+
 def _application(data: Mapping[str, Any]) -> Application:
     report = data.get("credit_report")
     return Application(
         application_id=data["application_id"],
         product=data["product"],
         applied_on=data["applied_on"],
-        applicant=Applicant(**data["applicant"]),
+        applicant=Applicant(
+            **data["applicant"] | {"related_parties": data["applicant"]["related_parties"] or ()}
+        ),
         credentials=tuple(Credential(**c) for c in data.get("credentials") or ()),
         business=Business(**(data.get("business") or {})),
         credit_report=CreditReport(**report) if report else None,

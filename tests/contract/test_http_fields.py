@@ -44,10 +44,12 @@ WHOLES = {  # pointer: lowest, highest
     "/applicant/household_debt_service_12m_yuan": (0, 10**10),
     "/applicant/dependants": (0, 30),
     "/business/employees": (0, 100_000),
+    "/business/new_hires_12m": (0, 3),  # at most the employees
     "/business/revenue_12m_yuan": (90_000, 10**10),  # at least the online part of it
     "/business/online_revenue_12m_yuan": (0, 310_000),  # at most the whole
     "/business/social_insurance_months_24m": (0, 24),
     "/credit_report/max_days_past_due_24m": (0, 10_000),
+    "/credit_report/days_past_due_now": (0, 10_000),
     "/credit_report/active_loans": (0, 1000),
     "/credit_report/outstanding_yuan": (10_000, 10**10),
     "/credit_report/unsecured_outstanding_yuan": (0, 40_000),
@@ -58,7 +60,10 @@ WHOLES = {  # pointer: lowest, highest
     "/loan/amount_yuan": (1, 10**10),
     "/loan/term_months": (1, 360),
 }
-PARTS_OF_WHOLES = {"/business/online_revenue_12m_yuan", "/credit_report/unsecured_outstanding_yuan"}
+PARTS_OF_WHOLES = {
+    "/business/new_hires_12m", "/business/online_revenue_12m_yuan",
+    "/credit_report/unsecured_outstanding_yuan",
+}  # fmt: skip
 WHOLES_OF_PARTS = {
     "/business/revenue_12m_yuan": "/business/online_revenue_12m_yuan",
     "/credit_report/outstanding_yuan": "/credit_report/unsecured_outstanding_yuan",
@@ -81,6 +86,8 @@ DAYS = {  # pointer: code of a day after the application
     "/business/started_on": "after_application",
     "/credit_report/reported_on": "after_application",
     "/consent/given_on": "after_application",
+    "/loan/starts_on": None,
+    "/loan/guarantee_starts_on": None,
 }
 TEXTS = {  # pointer: longest
     "/applicant/id_number": 18,
@@ -98,6 +105,12 @@ REQUIRED = (
     "/consent/given_on", "/consent/scopes",
 )  # fmt: skip
 OBJECTS = ("/applicant", "/credentials/1", "/business", "/credit_report", "/loan", "/consent")
+
+TRUTHS = (
+    "/applicant/dishonest_debtor", "/applicant/aml_listed", "/credit_report/repair_applied",
+)  # fmt: skip
+PARTY = "11010519491231002X"
+NO_PARTIES: list[Any] = ["", 5, None, {}, "340521199003072317", "92340521MA2N00022X", "x" * 18]
 
 NO_WHOLES: list[Any] = [
     "5", 5.0, 5.7, 1e3, True, False, "５", [], {}, "1_000", " 5", "",
@@ -173,8 +186,20 @@ CASES: list[tuple[str, Any, str, str]] = [  # place, value sent, pointer, code
         ("A06", "industry_letter"),
     )),
     # true and false
-    *(("/credit_report/repair_applied", wrong, "/credit_report/repair_applied", "not_a_boolean")
-      for wrong in NO_TRUTHS),
+    *((p, wrong, p, "not_a_boolean") for p in TRUTHS for wrong in NO_TRUTHS),
+    # related parties: ID numbers and social credit codes
+    *(("/applicant/related_parties", wrong, "/applicant/related_parties", "not_a_list")
+      for wrong in NO_LISTS),
+    ("/applicant/related_parties", [PARTY] * 2, "/applicant/related_parties", "twice"),
+    ("/applicant/related_parties", [id_number(f"34052119900307{n:03d}") for n in range(11)],
+     "/applicant/related_parties", "not_a_list"),
+    *(("/applicant/related_parties", [PARTY, wrong], "/applicant/related_parties/1", "wrong_form")
+      for wrong in NO_PARTIES),
+    # the loan's days
+    ("/loan/starts_on", "2026-11-22", "/loan/starts_on", "before_application"),
+    ("/loan/guarantee_starts_on", "2026-11-22", "/loan/guarantee_starts_on", "before_application"),
+    ("/loan/starts_on", "2027-11-25", "/loan/starts_on", "too_far_ahead"),
+    ("/loan/guarantee_starts_on", "2027-11-25", "/loan/guarantee_starts_on", "too_far_ahead"),
     # credentials
     *(("/credentials", wrong, "/credentials", "not_a_list") for wrong in NO_LISTS),
     ("/credentials", [a_credential()] * 51, "/credentials", "not_a_list"),
@@ -221,6 +246,11 @@ def test_a_wrong_field_is_named_with_its_code(
         ("/business/industry", "A04"),
         ("/credentials/2/expires_on", "9999-12-31"),
         ("/consent/consent_id", "编号·𠮷"),
+        *((p, None) for p in TRUTHS),
+        ("/applicant/related_parties", []),
+        ("/applicant/related_parties", [PARTY, "91350100M000100Y43"]),
+        ("/loan/starts_on", "2027-11-24"),
+        ("/loan/guarantee_starts_on", "2026-11-23"),
     ],
 )  # fmt: skip
 def test_a_value_on_the_edge_is_good(shared: Api, place: str, value: Any) -> None:

@@ -15,8 +15,9 @@ from schemathesis.engine import events, from_schema
 from werkzeug.test import TestResponse
 
 from loansvc.application import PRODUCTS
+from loansvc.editions import to_text
 from tests.contract.conftest import Api
-from tests.small import WANGTAN, a_document
+from tests.small import CARD, WANGTAN, a_document, publish_text, small_models
 
 CONFIG: dict[str, Any] = {
     "seed": 20_261_123,
@@ -190,6 +191,23 @@ def test_an_answer_fits_its_schema(
     response = filled.call(method.upper(), path, **kwargs)
     assert response.status_code == status
     assert errors_of_answer(document, path, method, response) == []
+
+
+def test_a_publication_with_a_reason_fits_its_schema_and_tells_it(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    models = small_models(tmp_path)
+    card = to_text({**CARD, "product": "credit_loan", "valid_from": "2026-12-01"})
+    publish_text(models, tmp_path / "c.json", card, reason="通知3号", measure=lambda *_: "0 change")
+    service = Api(tmp_path, models)
+    digest = service.root.registry.editions[-1].digest
+    for path in ("/v1/editions", "/v1/editions/{digest}"):
+        answer = service.get(path.replace("{digest}", digest))
+        assert errors_of_answer(document, path, "get", answer) == []
+        body = answer.get_json()
+        edition = body["data"][0] if "data" in body else body
+        assert (edition["reason"], edition["impact"]) == ("通知3号", "0 change")
+    service.close()
 
 
 def test_generated_requests_are_answered_as_the_contract_says(filled: Api) -> None:

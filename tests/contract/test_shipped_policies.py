@@ -164,7 +164,7 @@ def test_every_row_of_the_ladder_is_reached(product: str) -> None:
 def _cases_for_tiers(product: str) -> list[dict[str, Any]]:
     policy = POLICIES[product]
     tests = [test for row in policy.tier_rows for test in row.when]
-    amounts = {test.at_most + d for test in tests if test.at_most is not None for d in (0, 1)}
+    amounts = {t.at_most + d for t in tests if isinstance(t.at_most, int) for d in (0, 1)}
     axes: dict[str, list[Any]] = {
         "score": [policy.grade_floors[i][1] for i in range(len(SCORE_GRADES))],
         "entity": ["household", "cooperative"],

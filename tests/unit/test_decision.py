@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from loansvc.decision import Decision, Editions, Exposure, decide, expected_loss_yuan, weigh
+from loansvc.decision import (
+    Decision,
+    Editions,
+    Exposure,
+    credentials_that_count,
+    decide,
+    expected_loss_yuan,
+    weigh,
+)
 from loansvc.policy import Fund
 from loansvc.villages import Appeal, Flag
 from tests.small import (
@@ -211,6 +219,30 @@ def test_a_credential_of_an_issuer_that_does_not_vouch_does_not_count(editions: 
     veteran = {"kind": "veteran", "issuer": "hrss", "number": "1", "issued_on": "2020-01-01"}
     decision = decided(editions, credentials=[veteran])
     assert "CREDENTIAL_NOT_VOUCHED" in [w.code for w in decision.warnings]
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        pytest.param({}, True, id="vouched for and valid"),
+        pytest.param({"issuer": "hrss"}, False, id="an issuer that does not vouch"),
+        pytest.param({"expires_on": "2026-11-22"}, False, id="expired the day before"),
+    ],
+)
+def test_credentials_that_count_are_vouched_for_and_valid(
+    editions: Editions, changes: dict[str, str], counts: bool
+) -> None:
+    veteran = {"kind": "veteran", "issuer": "veterans_affairs", "number": "1",
+               "issued_on": "2020-01-01", **changes}  # fmt: skip
+    found = credentials_that_count(an_application(credentials=[veteran]), editions.policy.content)
+    assert [c.kind for c in found] == ["veteran"] * counts
+
+
+def test_without_consent_to_public_records_no_credential_counts(editions: Editions) -> None:
+    scopes = ["credit_report", "income", "automated_decision"]
+    application = an_application(consent__scopes=scopes)
+    assert application.credentials
+    assert credentials_that_count(application, editions.policy.content) == ()
 
 
 def test_an_unrated_village_is_unknown_rather_than_bad(editions: Editions) -> None:

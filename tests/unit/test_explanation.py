@@ -6,6 +6,7 @@ import pytest
 
 from loansvc.decision import Editions, Exposure, decide
 from loansvc.explanation import explain
+from loansvc.policy import Fund
 from tests.small import an_application, small_editions
 
 
@@ -21,10 +22,8 @@ def explained(editions: Editions, **changes: Any) -> dict[str, Any]:
 
 
 def figures(lines: list[dict[str, Any]]) -> dict[str, int]:
-    return {
-        line["step"]: next(line[k] for k in ("yuan", "bp", "percent") if k in line)
-        for line in lines
-    }
+    """The figure of every line that has one."""
+    return {line["step"]: line[k] for line in lines for k in ("yuan", "bp", "percent") if k in line}
 
 
 def test_points_go_from_base_to_score(editions: Editions) -> None:
@@ -49,7 +48,10 @@ def test_the_cap_that_binds_is_said(editions: Editions) -> None:
     decision = decide(application, editions, exposure)
     lines = explain(application, editions, exposure, decision)["derivation"]["limit"]
     [cap] = [line for line in lines if line["step"] == "C01"]
-    assert cap["en"].endswith(": this one binds")
+    assert cap["en"] == (
+        "Cap: policy loans in all: this one binds (300,000 - outstanding policy loans 200,000)"
+    )
+    assert cap["zh"] == "上限：政策性贷款合计，为最终约束（300,000 - 已有政策性贷款余额200,000）"
     assert figures(lines)["limit"] == 100_000
 
 
@@ -63,9 +65,52 @@ def test_the_guarantee_names_every_share_and_the_loss(editions: Editions) -> Non
     """120,000 x 0.008057 x 60 % = 580; the others round to 232 + 174 + 58, the bank keeps 116."""
     assert figures(explained(editions)["derivation"]["guarantee"]) == {
         "tier": 80, "share_bank": 20, "share_local_guarantor": 40,
-        "share_provincial_reguarantor": 30, "share_government": 10,
-        "expected_loss": 580, "bank_loss": 116,
+        "share_provincial_reguarantor": 30, "share_government": 10, "fund_share": 48_000,
+        "expected_loss": 580, "loss_local_guarantor": 232, "loss_provincial_reguarantor": 174,
+        "loss_government": 58, "bank_loss": 116,
     }  # fmt: skip
+
+
+def test_every_sum_is_written_out(editions: Editions) -> None:
+    """The lines as a person reads them, each worked out from those above it."""
+    derivation = explained(editions)["derivation"]
+    said = {line["step"]: line["en"] for lines in derivation.values() for line in lines}
+    assert said["factor"] == "150,000 yuan x 90 % (grade R2, village AA)"
+    assert said["rate"] == "Rate a year = 300 + 85"
+    assert said["fund_share"] == "The guarantee fund carries = 120,000 x 40 %, rounded up"
+    assert said["expected_loss"] == (
+        "Expected loss = 120,000 yuan x PD 8057/1,000,000 x LGD 60 %, to the nearest yuan"
+    )
+    assert said["bank_loss"] == "Of it the bank = 580 - 464"
+
+
+@pytest.mark.parametrize(
+    ("fund", "en"),
+    [
+        pytest.param(
+            Fund(capital_yuan=100_000, guaranteed_yuan=960_000, applicant_guaranteed_yuan=0,
+                 compensation_rate_bp=0),
+            "G1 not taken (F01 The guarantee would pass the fund's multiple): "
+            "960,000 + 48,000 > 100,000 x 10", id="multiple"),
+        pytest.param(
+            Fund(capital_yuan=400_000, guaranteed_yuan=0, applicant_guaranteed_yuan=1,
+                 compensation_rate_bp=0),
+            "G1 not taken (F02 The guarantee would pass the fund's single-client cap): "
+            "1 + 48,000 > 400,000 x 10 %", id="single client"),
+        pytest.param(
+            Fund(capital_yuan=400_000, guaranteed_yuan=0, applicant_guaranteed_yuan=0,
+                 compensation_rate_bp=401),
+            "G1 not taken (F03 The fund's compensation rate is above its cap): "
+            "compensation rate 401 bp > 400 bp", id="compensation rate"),
+    ],
+)  # fmt: skip
+def test_a_tier_the_fund_cannot_carry_is_shown_with_its_sum(
+    editions: Editions, fund: Fund, en: str
+) -> None:
+    application, exposure = an_application(), Exposure(fund=fund)
+    decision = decide(application, editions, exposure)
+    lines = explain(application, editions, exposure, decision)["derivation"]["guarantee"]
+    assert next(line["en"] for line in lines if line["step"] == "passed_over") == en
 
 
 def test_every_rule_is_listed_with_what_it_read(editions: Editions) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
-from loansvc.ledger import Ledger
+from loansvc.ledger import Ledger, is_there
 from loansvc.ledger.chain import GENESIS, Entry, entry_hash
 
 DIGEST = "sha256:" + "a" * 64
@@ -297,3 +297,19 @@ def test_a_file_that_is_no_database_is_named_with_the_remedy(tmp_path: Path) -> 
         (tmp_path / sibling).unlink(missing_ok=True)
     with pytest.raises(SetupRefused, match="restore the last backup that verifies"):
         open_ledger(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        pytest.param("sqlite:///{folder}/there.db", True, id="a file that exists"),
+        pytest.param("sqlite:///{folder}/absent.db", False, id="a file that does not"),
+        pytest.param("postgresql://host/ledger", True, id="another database"),
+        pytest.param("not a URL", True, id="opening it says what is wrong"),
+    ],
+)
+def test_a_ledger_may_be_there_unless_its_file_is_missing(
+    tmp_path: Path, url: str, expected: bool
+) -> None:
+    (tmp_path / "there.db").touch()
+    assert is_there(url.format(folder=tmp_path)) == expected

@@ -15,6 +15,7 @@ from loansvc.errors import EditionRefused
 from loansvc.policy import Cap, Clause, Fund, Judgement, Policy, judge
 from loansvc.policy.document import read_policy
 from loansvc.policy.rules import SCORE_GRADES, VILLAGE_RATINGS
+from loansvc.policy.terms import PROPOSED_CHANGE_BUDGET
 
 SOURCE = {"reference": "notice 1", "source_grade": "A"}
 FLOORS = {"R1": 640, "R2": 620, "R3": 600, "R4": 580, "R5": 560, "R6": 540}  # and R7 below
@@ -609,7 +610,8 @@ def test_fund_that_is_full_moves_the_case_down_and_names_the_cap(
     """80,000 of capital: 800,000 in all, 8,000 a client; 80 % of 10,000 is 8,000."""
     fund = Fund(**{name: getattr(A_FUND, name) for name in Fund.__slots__} | change)
     judgement = judged(fund=fund)
-    assert (judgement.tier.tier, judgement.tier_caps) == (tier, caps)
+    assert judgement.tier.tier == tier
+    assert tuple((row.tier, cap) for row, cap in judgement.tier_caps) == caps
 
 
 def test_share_of_the_fund_is_rounded_up() -> None:
@@ -629,3 +631,40 @@ def test_grade_without_any_limit_speaks_through_its_score_alone() -> None:
     assert (judgement.outcome, judgement.limit.limit_yuan) == ("decline", 0)
     assert not judgement.above_limit
     assert not judgement.without_tier
+
+
+# --- how far a successor may move answers -------------------------------------------------------
+
+BUDGET = {
+    "most_flips_percent": 2, "most_limit_change_percent": 3,
+    "most_expected_loss_change_percent": 4, "most_fund_use_change_percent": 6,
+    "least_decisions": 30, **SOURCE,
+}  # fmt: skip
+
+
+def test_a_policy_states_how_far_its_successor_may_move_answers() -> None:
+    policy = read(at("change_budget", put=BUDGET))
+    budget = policy.change_budget
+    assert (budget.most_flips_percent, budget.most_fund_use_change_percent) == (2, 6)
+    assert budget.least_decisions == 30
+    assert ("change_budget", budget.clause) in policy.clauses
+
+
+def test_a_policy_that_states_no_change_budget_has_the_proposed_one() -> None:
+    policy = read()
+    assert policy.change_budget == PROPOSED_CHANGE_BUDGET
+    assert not policy.to_verify
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("most_flips_percent", -1, "must be a whole number from 0 to 1000"),
+        ("least_decisions", 0, "must be a whole number from 1"),
+        ("most_surprises_percent", 1, "is not a key this version knows"),
+        ("reference", "", "must be a text that is not empty"),
+    ],
+)
+def test_a_wrong_change_budget_is_refused(key: str, value: Any, says: str) -> None:
+    with pytest.raises(EditionRefused, match=rf"change_budget\.{key}: {says}"):
+        read(at("change_budget", put={**BUDGET, key: value}))

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from loansvc.application import EDUCATIONS
-from loansvc.editions import digest_of, to_text
+from loansvc.editions import Edition, digest_of, to_text
 from loansvc.errors import EditionRefused, NoEditionInForce, NotFound
 from loansvc.provenance import NONE_NEEDED, NOT_STATED, REQUIRED
 from loansvc.reasons import WORD_TEXTS
 from loansvc.registry import LOCK, Registry, publish
-from tests.small import CARD, REGISTER, TODAY, TRAINING, publish_text, small_models
+from tests.small import CARD, RATES, REGISTER, TODAY, TRAINING, publish_text, small_models
 
 CARD_PATH = "scorecards/credit_loan/2026-07-01.json"
 
@@ -395,3 +395,73 @@ def test_a_rollback_to_an_older_register_is_not_barred(models: Path, tmp_path: P
     publish(models, first, role="champion", approver="test", valid_from=date(2027, 1, 1))
     found = Registry.open(models).in_force("credit_loan", date(2027, 1, 1)).villages
     assert found.digest == digest_of(first.read_bytes())
+
+
+# --- what is said beside a publication ----------------------------------------------------------
+
+
+def test_reason_and_impact_are_kept_with_the_publication(models: Path, tmp_path: Path) -> None:
+    publish_text(
+        models, tmp_path / "c.json", a_later_card(), reason="notice 3", measure=lambda *_: "5 flip"
+    )
+    found = Registry.open(models).editions[-1]
+    assert (found.reason, found.impact) == ("notice 3", "5 flip")
+
+
+def test_a_publication_of_which_nothing_was_said_has_no_such_keys(
+    models: Path, tmp_path: Path
+) -> None:
+    publish_text(models, tmp_path / "c.json", a_later_card(), measure=lambda *_: "")
+    entry = json.loads((models / LOCK).read_text())["editions"][-1]
+    assert not {"reason", "impact"} & set(entry)
+
+
+def test_what_measures_sees_the_draft_beside_the_editions_as_they_stand(
+    models: Path, tmp_path: Path
+) -> None:
+    seen: list[tuple[int, str, date]] = []
+
+    def measure(registry: Registry, draft: Edition[Any]) -> str:
+        seen.append((len(registry.editions), draft.kind, draft.valid_from))
+        return ""
+
+    n_before = len(Registry.open(models).editions)
+    publish_text(models, tmp_path / "c.json", a_later_card(), measure=measure)
+    assert seen == [(n_before, "scorecard", date(2026, 9, 1))]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "role"),
+    [
+        pytest.param(
+            to_text({**RATES, "valid_from": "2026-09-01"}), "r.json", "champion", id="rates"
+        ),
+        pytest.param(None, "c.json", "challenger", id="a challenger"),
+    ],
+)
+def test_what_decides_nothing_by_itself_is_not_measured(
+    models: Path, tmp_path: Path, text: str | None, name: str, role: str
+) -> None:
+    def measure(*_: Any) -> str:
+        raise AssertionError("must not be asked")
+
+    publish_text(models, tmp_path / name, text or a_later_card(), role=role, measure=measure)
+
+
+def test_what_measuring_refuses_leaves_everything_as_it_was(models: Path, tmp_path: Path) -> None:
+    def measure(*_: Any) -> str:
+        raise EditionRefused("too far")
+
+    before = {p: p.read_bytes() for p in models.rglob("*") if p.is_file()}
+    with pytest.raises(EditionRefused, match="too far"):
+        publish_text(models, tmp_path / "c.json", a_later_card(), measure=measure)
+    assert {p: p.read_bytes() for p in models.rglob("*") if p.is_file()} == before
+
+
+def test_a_draft_that_is_refused_anyway_is_not_measured(models: Path, tmp_path: Path) -> None:
+    def measure(*_: Any) -> str:
+        raise AssertionError("must not be asked")
+
+    text = a_later_card(training={**TRAINING, "run": {**TRAINING["run"], "operator": "test"}})
+    with pytest.raises(EditionRefused, match="cannot approve it"):
+        publish_text(models, tmp_path / "c.json", text, measure=measure)

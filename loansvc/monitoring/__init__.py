@@ -1,0 +1,11 @@
+"""Monitoring: what the ledger says of many decisions, and what a change would do to them.
+
+    figures    what is added up: numbers of decisions and whole yuan
+    reading    recorded decisions, newest first, a page at a time
+    report     a period by product, group, department, village and month
+    impact     recorded decisions decided again with one edition replaced
+    budget     how far a successor may move answers before somebody must say why
+
+Figures are sums of integers over recorded decisions; nothing here decides, and nothing is written
+to the ledger. A table, a page and a text are made from the same value. Names no person.
+"""

@@ -1,0 +1,114 @@
+"""Figures: what is added up over decisions, in numbers of decisions and whole yuan.
+
+Amounts count approvals alone, since a referral is not lent yet. A share of an amount is rounded
+half up to whole yuan for each decision and then added, so that the parts of a table add up to its
+total exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Sums over decisions. `approved` + `referred` + `declined` = `applications`.
+
+    `asked_yuan` counts every application; the other amounts count approvals. `guaranteed_yuan` is
+    the part of `approved_yuan` that the bank does not bear, `local_guarantor_yuan` what the local
+    guarantor's fund bears of it. `subsidy_yuan` is one year's interest subsidy on the amount.
+    """
+
+    applications: int = 0
+    approved: int = 0
+    referred: int = 0
+    declined: int = 0
+    asked_yuan: int = 0
+    limit_yuan: int = 0
+    approved_yuan: int = 0
+    guaranteed_yuan: int = 0
+    local_guarantor_yuan: int = 0
+    subsidy_yuan: int = 0
+    expected_loss_yuan: int = 0
+    expected_loss_bank_yuan: int = 0
+
+    def __add__(self, other: Figures) -> Figures:
+        return Figures(**{name: getattr(self, name) + getattr(other, name) for name in NAMES})
+
+    @property
+    def approval_rate(self) -> int | None:
+        """Approvals in tenths of a percent of applications; None without any."""
+        return tenths(self.approved, self.applications)
+
+    @property
+    def guaranteed_share(self) -> int | None:
+        """The guaranteed amount in tenths of a percent of the amount approved; None without any."""
+        return tenths(self.guaranteed_yuan, self.approved_yuan)
+
+
+NAMES = tuple(f.name for f in fields(Figures))
+COUNTS = {"approve": "approved", "refer": "referred", "decline": "declined"}
+
+
+def figures_of(decision: Mapping[str, Any], *, asked_yuan: int) -> Figures:
+    """The figures of one decision, in the form in which it is recorded.
+
+    >>> approval = {
+    ...     "outcome": "approve",
+    ...     "offer": {"amount_yuan": 50_000, "limit_yuan": 80_000, "subsidy_bp": 192},
+    ...     "guarantee": {
+    ...         "shares_percent": {"bank": 20, "local_guarantor": 40},
+    ...         "expected_loss_yuan": {"total": 300, "bank": 60},
+    ...     },
+    ... }
+    >>> found = figures_of(approval, asked_yuan=60_000)
+    >>> found.guaranteed_yuan, found.local_guarantor_yuan, found.subsidy_yuan
+    (40000, 20000, 960)
+    """
+    counted = {"applications": 1, COUNTS[decision["outcome"]]: 1, "asked_yuan": asked_yuan}
+    if decision["outcome"] != "approve":
+        return Figures(**counted)
+    offer, guarantee = decision["offer"], decision["guarantee"]
+    amount, shares = offer["amount_yuan"], guarantee["shares_percent"]
+    return Figures(
+        **counted,
+        limit_yuan=offer["limit_yuan"],
+        approved_yuan=amount,
+        guaranteed_yuan=half_up(amount * (100 - shares["bank"]), 100),
+        local_guarantor_yuan=half_up(amount * shares["local_guarantor"], 100),
+        subsidy_yuan=half_up(amount * offer["subsidy_bp"], 10_000),
+        expected_loss_yuan=guarantee["expected_loss_yuan"]["total"],
+        expected_loss_bank_yuan=guarantee["expected_loss_yuan"]["bank"],
+    )
+
+
+def half_up(part: int, whole: int) -> int:
+    """`part / whole` as a whole number, a half rounded up; both are not negative.
+
+    >>> half_up(5, 10), half_up(4, 10)
+    (1, 0)
+    """
+    return (2 * part + whole) // (2 * whole)
+
+
+def tenths(part: int, whole: int) -> int | None:
+    """`part` in tenths of a percent of `whole`, half up; None where there is no whole.
+
+    >>> tenths(1, 3), tenths(0, 0)
+    (333, None)
+    """
+    return half_up(1000 * part, whole) if whole else None
+
+
+def percent_text(in_tenths: int | None) -> str:
+    """Tenths of a percent as text.
+
+    >>> percent_text(333), percent_text(-5), percent_text(None)
+    ('33.3 %', '-0.5 %', '-')
+    """
+    if in_tenths is None:
+        return "-"
+    sign = "-" if in_tenths < 0 else ""
+    return f"{sign}{abs(in_tenths) // 10}.{abs(in_tenths) % 10} %"

@@ -1,0 +1,41 @@
+"""Reading: recorded decisions, newest first, a page at a time.
+
+Only one page of opened records is held at once; whoever adds up keeps sums, not decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from itertools import islice
+from typing import Any
+
+from loansvc.underwriting import Recorded, Underwriting
+
+PAGE = 100  # records opened in one snapshot: short enough never to hold up a checkpoint
+
+
+def decided_between(root: Underwriting, since: date, until: date) -> Iterator[Recorded]:
+    """Every client's decisions of these days, both ends included, newest first."""
+    # Compared as text: no instant of that day comes after "T24".
+    return _pages(root, since=since.isoformat(), until=f"{until}T24")
+
+
+def last_decided(root: Underwriting, product: str, n: int) -> Iterator[Recorded]:
+    """The last n decisions on one product, of every client, newest first."""
+    return islice(_pages(root, product=product), n)
+
+
+def n_decided(root: Underwriting, product: str, *, most: int) -> int:
+    """How many decisions on one product there are, counted no further than `most`."""
+    with root.ledger.reading() as ledger:
+        return len(ledger.page(None, before=None, limit=most, product=product))
+
+
+def _pages(root: Underwriting, **filters: Any) -> Iterator[Recorded]:
+    page, before = root.page(client=None, limit=PAGE, **filters)
+    while True:
+        yield from page
+        if before is None:
+            return
+        page, before = root.page(client=None, limit=PAGE, before=before, **filters)

@@ -1,0 +1,126 @@
+"""Order: what must hold between the clauses of a policy, checked once when it is read.
+
+Merit: a better score grade, village rating, household grade or talent tier never worsens an
+outcome, limit, rate or tier, so that `judge` need not think of it. Reach: every row can be the
+first that fits and every rule can be the one that speaks; what is never read is a mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import combinations, pairwise, product
+from typing import Any
+
+from loansvc.application import GRADES, TALENT_TIERS
+from loansvc.editions import Reader
+from loansvc.policy import Policy
+from loansvc.policy.rules import (
+    DATE_FACTS,
+    SCORE_GRADES,
+    Rule,
+    Test,
+    all_hold,
+    fact_words,
+    find,
+)
+from loansvc.policy.terms import first_match
+
+# Facts with an order of merit, best first. "unrated" and "unknown" stand outside the order.
+ORDERED = {
+    "grade": SCORE_GRADES,
+    "village_rating": GRADES,
+    "household_grade": GRADES,
+    "talent_tier": TALENT_TIERS,
+}
+
+
+def check_rule(rule: Rule, earlier: Sequence[Rule], table: Reader) -> None:
+    """A rule asks for better values only, can ask for something, and says what no other says."""
+    if any(rule.id == other.id for other in earlier):
+        table.refuse("id", f"{rule.id} is used twice")
+    for other in earlier:
+        if (rule.requires, set(rule.when)) == (other.requires, set(other.when)):
+            table.refuse("requires", f"asks the same of the same cases as {other.id}; keep one")
+    if not closed(rule.requires, upward=True):
+        table.refuse("requires", "must admit every grade better than one it admits")
+    if not all(closed(test, upward=False) for test in rule.when):
+        table.refuse("when", "must apply to every grade worse than one it applies to")
+    tests = [rule.requires, *rule.when]
+    if all(find(rule, facts).outcome == "approve" for facts in representative_facts(tests)):
+        table.refuse("requires", "is met by every case it applies to; the rule never speaks")
+
+
+def closed(test: Test, *, upward: bool) -> bool:
+    """Whether a test on an ordered fact admits all that is better (worse) than what it admits."""
+    order = ORDERED.get(test.fact)
+    if order is None:
+        return True
+    admits = [word in (test.words or ()) for word in (order if upward else order[::-1])]
+    return admits == sorted(admits, reverse=True)
+
+
+def check_rows(rows: Sequence[Any], reader: Reader, key: str) -> None:
+    """The last row is for everyone, and every row before it is the first that fits for someone."""
+    if rows[-1].when:
+        reader.refuse(key, "must end with a row for everyone, without `when`, `from` and `until`")
+    if any(not row.when for row in rows[:-1]):
+        reader.refuse(key, "has a row without `when` before the last; rows after it are never read")
+    reached = set()
+    for facts in representative_facts([test for row in rows for test in row.when]):
+        reached.add(next(i for i, row in enumerate(rows) if all_hold(row.when, facts)))
+    for i in range(len(rows)):
+        if i not in reached:
+            reader.refuse(
+                f"{key}[{i}]",
+                "is never read: every case it is for is taken by a row above it; "
+                "remove it, narrow a row above, or move it up",
+            )
+
+
+def check_order(policy: Policy, reader: Reader) -> None:
+    """Along each ordered fact, the limit never rises and the spread never falls as it worsens."""
+    tables: tuple[tuple[str, Any, str, int], ...] = (
+        ("limit_row", policy.limit_rows, "base_yuan", 1),
+        ("price_row", policy.price_rows, "spread_bp", -1),
+    )
+    for key, rows, figure, sign in tables:
+        tests = [test for row in rows for test in row.when]
+        for fact, order in ORDERED.items():
+            if not any(test.fact == fact for test in tests):
+                continue
+            for facts in representative_facts([t for t in tests if t.fact != fact]):
+                figures = [getattr(first_match(rows, {**facts, fact: w}), figure) for w in order]
+                for (better, a), (worse, b) in pairwise(zip(order, figures, strict=True)):
+                    if sign * (a - b) < 0:
+                        reader.refuse(key, f"gives {fact} {worse} a better {figure} than {better}")
+
+
+def representative_facts(tests: Sequence[Test]) -> list[dict[str, Any]]:
+    """One value of each fact for every way in which the tests can tell its values apart.
+
+    >>> adult = Test("age_years", at_least=18)
+    >>> sorted(str(facts["age_years"]) for facts in representative_facts([adult]))
+    ['17', '19', 'None']
+    """
+    facts = sorted({t.fact for t in tests})
+    choices = [_representatives(fact, [t for t in tests if t.fact == fact]) for fact in facts]
+    return [dict(zip(facts, combination, strict=True)) for combination in product(*choices)]
+
+
+def _representatives(fact: str, tests: list[Test]) -> list[Any]:
+    words = fact_words(fact)
+    ends: list[Any] = [e for t in tests for e in (t.at_least, t.at_most) if e is not None]
+    candidates: list[Any]
+    if fact in DATE_FACTS:  # a day is always known
+        candidates = sorted({e + timedelta(days=d) for e in ends for d in (-1, 0, 1)})
+    elif fact == "groups":  # one may belong to several groups, or to none
+        asked = sorted({w for t in tests for w in t.words or () if w in words})
+        held = [h for n in range(len(asked) + 1) for h in combinations(asked, n)]
+        candidates = [None, *held]
+    elif words:
+        candidates = [None, *words]
+    else:
+        candidates = [None, *sorted({e + d for e in ends for d in (-1, 0, 1)})]
+    told_apart = {tuple(t.holds({fact: c}) for t in tests): c for c in candidates}
+    return list(told_apart.values())

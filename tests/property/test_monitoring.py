@@ -1,0 +1,166 @@
+"""Whatever was decided, rows add up to their total, and a draft alone makes an impact."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loansvc.application import PRODUCTS, PURPOSES
+from loansvc.editions import Edition
+from loansvc.monitoring.budget import weigh
+from loansvc.monitoring.csv_table import csv_bytes, safe_cell
+from loansvc.monitoring.figures import Figures
+from loansvc.monitoring.impact import impact, move_table
+from loansvc.monitoring.report import FEWEST_PEOPLE, Report, report
+from loansvc.policy.terms import PROPOSED_CHANGE_BUDGET
+from loansvc.registry import Registry
+from loansvc.underwriting import Recorded
+from tests.recorded import a_recorded
+from tests.small import CODES, NOON, TODAY, small_models
+
+
+@cache
+def registry() -> Registry:
+    return Registry.open(small_models(Path(tempfile.mkdtemp())))
+
+
+def credential(kind: str, issuer: str) -> dict[str, str]:
+    return {"kind": kind, "issuer": issuer, "number": "1", "issued_on": "2024-01-01"}
+
+
+HELD = (
+    credential("veteran", "veterans_affairs"), credential("graduate", "hrss"),
+    credential("farmer_founder", "agriculture"), credential("training_certificate", "hrss"),
+)  # fmt: skip
+changes = st.fixed_dictionaries(
+    {
+        "product": st.sampled_from(PRODUCTS),
+        "person": st.sampled_from("abcdef"),
+        "decided_at": st.integers(0, 400).map(lambda n: NOON - timedelta(days=n)),
+        "applicant__village_code": st.sampled_from(sorted(CODES)),
+        "loan__amount_yuan": st.integers(1, 200_000),
+        "loan__purpose": st.sampled_from(PURPOSES),
+        "credentials": st.lists(st.sampled_from(HELD), max_size=3, unique_by=str),
+        "credit_report__max_days_past_due_24m": st.integers(0, 120),
+    }
+)
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> list[Recorded]:
+    drawn: list[dict[str, Any]] = draw(st.lists(changes, max_size=12))
+    made = [a_recorded(registry(), n, **one) for n, one in enumerate(drawn, start=1)]
+    return made[::-1]
+
+
+def reported(recorded: list[Recorded], *, all_cells: bool = False) -> Report:
+    return report(
+        recorded, registry(), since=date(2025, 1, 1), until=date(2026, 12, 31), all_cells=all_cells
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(ledgers())
+def test_rows_add_up_to_the_total_where_each_application_has_one_row(
+    recorded: list[Recorded],
+) -> None:
+    found = reported(recorded)
+    assert {t.name for t in found.tables if t.adds_up} == {"product", "village", "month"}
+    for table in found.tables:
+        total = sum((row.figures for row in table.rows), Figures())
+        if table.adds_up:
+            assert total == found.total, table.name
+        else:
+            assert total.applications >= found.total.applications, table.name
+
+
+@settings(max_examples=60, deadline=None)
+@given(ledgers())
+def test_every_figure_keeps_its_place(recorded: list[Recorded]) -> None:
+    """Outcomes are all the applications; what is guaranteed or lost is within the amount."""
+    f = reported(recorded).total
+    assert f.approved + f.referred + f.declined == f.applications == len(recorded)
+    assert f.local_guarantor_yuan <= f.guaranteed_yuan <= f.approved_yuan <= f.limit_yuan
+    assert f.approved_yuan <= f.asked_yuan
+    assert f.expected_loss_bank_yuan <= f.expected_loss_yuan <= f.approved_yuan
+
+
+@settings(max_examples=60, deadline=None)
+@given(ledgers())
+def test_what_is_hidden_is_never_one_village_alone_nor_fewer_than_three_people(
+    recorded: list[Recorded],
+) -> None:
+    [table] = [t for t in reported(recorded).tables if t.name == "village"]
+    hidden = {row.key for row in table.rows if row.hidden}
+    people: dict[str, set[str]] = {}
+    for one in recorded:
+        people.setdefault(one.application.applicant.village_code, set()).add(one.entry.subject_ref)
+    assert all(len(people[r.key]) >= FEWEST_PEOPLE for r in table.rows if not r.hidden)
+    if hidden and len(hidden) < len(table.rows):  # with every row hidden nothing can be subtracted
+        assert len(hidden) > 1
+        assert len(set.union(*(people[code] for code in hidden))) >= FEWEST_PEOPLE
+
+
+@given(st.text())
+def test_no_cell_begins_a_formula(text: str) -> None:
+    cell = safe_cell(text)
+    assert cell in (text, f"'{text}")
+    assert not cell.strip().startswith(("=", "+", "-", "@"))
+    assert not cell.startswith(("\t", "\r", "\n"))
+
+
+@settings(max_examples=20, deadline=None)
+@given(ledgers())
+def test_a_csv_is_one_table(recorded: list[Recorded]) -> None:
+    text = csv_bytes(reported(recorded)).decode("utf-8-sig")
+    assert len({len(row) for row in csv.reader(io.StringIO(text, newline=""))}) == 1
+
+
+def identical() -> Edition[Any]:
+    """The card in force, as a draft."""
+    card = registry().in_force("credit_loan", TODAY).scorecard
+    return replace(card, valid_from=TODAY + timedelta(days=1))
+
+
+def lowered(points: int) -> Edition[Any]:
+    draft = identical()
+    card = draft.content
+    return replace(draft, content=replace(card, base_points=card.base_points - points))
+
+
+@settings(max_examples=40, deadline=None)
+@given(ledgers())
+def test_a_draft_that_is_what_is_in_force_changes_nothing(recorded: list[Recorded]) -> None:
+    of_product = [one for one in recorded if one.decision["product"] == "credit_loan"]
+    found = impact(of_product, registry(), identical())
+    assert (found.flips, found.n_other_terms, found.score_change) == ((), 0, 0)
+    assert found.before == found.after
+    assert all(p.before == p.after for parts in found.parts.values() for p in parts)
+    assert weigh(found, PROPOSED_CHANGE_BUDGET).over == ()
+
+
+@settings(max_examples=40, deadline=None)
+@given(ledgers(), st.integers(0, 80))
+def test_the_parts_of_an_impact_add_up(recorded: list[Recorded], points: int) -> None:
+    """Rows by product, village and tier are the whole; fewer points approve nobody more."""
+    of_product = [one for one in recorded if one.decision["product"] == "credit_loan"]
+    found = impact(of_product, registry(), lowered(points))
+    for name in ("product", "village"):
+        parts = found.parts[name]
+        assert sum((p.before for p in parts), Figures()) == found.before, name
+        assert sum((p.after for p in parts), Figures()) == found.after, name
+        assert sum(p.flips for p in parts) == len(found.flips), name
+    assert sum(t.n_after for t in found.tiers) == found.after.approved
+    assert sum(t.after_yuan for t in found.tiers) == found.after.approved_yuan
+    assert sum(map(sum, move_table(found))) == found.n == len(of_product)
+    assert found.score_change == -points * found.n
+    assert found.after.approved <= found.before.approved
