@@ -18,7 +18,7 @@ ALWAYS_KNOWN = (
 )  # what `judge` cannot do without
 EXPECTED = (
     "outcome", "grade", "limit_yuan", "rate_bp", "subsidy_bp", "tier", "counter_guarantee",
-    "not_met", "unknown",
+    "shares_percent", "not_met", "unknown",
 )  # fmt: skip
 
 
@@ -68,6 +68,7 @@ def answer_of(judgement: Judgement) -> dict[str, Any]:
         "subsidy_bp": judgement.price.subsidy_bp,
         "tier": judgement.tier.tier,
         "counter_guarantee": judgement.tier.counter_guarantee,
+        "shares_percent": {name: n for name, n in judgement.tier.shares_percent.items() if n},
         **by_result,
     }
 

@@ -66,9 +66,7 @@ def check_rows(rows: Sequence[Any], reader: Reader, key: str) -> None:
         reader.refuse(key, "must end with a row for everyone, without `when`, `from` and `until`")
     if any(not row.when for row in rows[:-1]):
         reader.refuse(key, "has a row without `when` before the last; rows after it are never read")
-    reached = set()
-    for facts in representative_facts([test for row in rows for test in row.when]):
-        reached.add(next(i for i, row in enumerate(rows) if all_hold(row.when, facts)))
+    reached = _reached(rows)
     for i in range(len(rows)):
         if i not in reached:
             reader.refuse(
@@ -76,6 +74,24 @@ def check_rows(rows: Sequence[Any], reader: Reader, key: str) -> None:
                 "is never read: every case it is for is taken by a row above it; "
                 "remove it, narrow a row above, or move it up",
             )
+
+
+def _reached(rows: Sequence[Any]) -> set[int]:
+    """The rows that are the first to fit for someone.
+
+    Which rows fit is kept as one bit a row, fact by fact: the facts of a ladder have too many
+    combinations to try each.
+    """
+    fitting = {(1 << len(rows)) - 1}
+    for fact in {test.fact for row in rows for test in row.when}:
+        of_fact = [[test for test in row.when if test.fact == fact] for row in rows]
+        values = _representatives(fact, [test for tests in of_fact for test in tests])
+        ways = {
+            sum(1 << i for i, tests in enumerate(of_fact) if all_hold(tuple(tests), {fact: value}))
+            for value in values
+        }
+        fitting = {before & way for before in fitting for way in ways}
+    return {(bits & -bits).bit_length() - 1 for bits in fitting}  # the lowest bit: the first row
 
 
 def check_order(policy: Policy, reader: Reader) -> None:

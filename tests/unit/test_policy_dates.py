@@ -176,3 +176,24 @@ def test_kinds_of_credential_that_came_later_may_be_left_out() -> None:
     """A policy older than a kind has nobody vouch for it."""
     policy = read(at("vouching", "technician_graduate"))
     assert policy.vouching["technician_graduate"] == frozenset()
+
+
+# --- rows that are never read ---------------------------------------------------------------------
+
+
+def test_reach_is_worked_out_for_ladders_of_many_facts() -> None:
+    """Nine facts have too many combinations to try each; a row inside another is still found."""
+    facts: dict[str, Any] = {
+        "grade": ["R1"], "household_grade": ["AAA"], "village_rating": ["AAA"],
+        "park_resident": ["yes"], "entity": ["cooperative"], "repayment": ["harvest"],
+        "craftsman_level": {"at_least": 2}, "contest_award_level": {"at_least": 2},
+        "amount_yuan": {"at_most": 100_000},
+    }  # fmt: skip
+    tier = {"tier": "G1", "shares_percent": {"bank": 20, "local_guarantor": 80},
+            "counter_guarantee": "waived", **SOURCE}  # fmt: skip
+    last = {"tier": "GX", "shares_percent": {"bank": 100}, "counter_guarantee": "none", **SOURCE}
+    by_fact = [{**tier, "when": {fact: test}} for fact, test in facts.items()]
+    assert len(read(at("tier", put=[*by_fact, last]), expecting("approve")).tier_rows) == 10
+    inside = {**tier, "when": facts}
+    with pytest.raises(EditionRefused, match=r"tier\[9\]: is never read"):
+        read(at("tier", put=[*by_fact, inside, last]), expecting("approve"))

@@ -389,6 +389,12 @@ def judged(
             id="an example that expects another thing",
         ),
         pytest.param(
+            at("example", 0, "expect", "shares_percent", put={"bank": 100}),
+            "example[0].expect.shares_percent: is {'bank': 100}, but the policy gives "
+            "{'bank': 20, 'local_guarantor': 80}",
+            id="an example that expects other shares",
+        ),
+        pytest.param(
             at("example_facts", "amount_yuan"),
             "example_facts.amount_yuan: is missing",
             id="examples without an amount",
