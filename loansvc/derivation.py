@@ -203,7 +203,7 @@ def _passed_over_line(case: Case, policy: Policy, row: TierRow, code: str) -> Li
     """A tier that the fund could not carry, with the sum that shows it."""
     assert case.fund is not None
     share = share_yuan_of(case.facts["amount_yuan"], row)
-    zh, en = _cap_test(policy.fund_caps, case.fund, share, code)
+    zh, en = _cap_test(policy.fund_caps.for_row(row), case.fund, share, code)
     _, why_zh, why_en = PLAIN_REASONS[code]
     return _line("passed_over", f"{row.tier}未采用（{code} {why_zh}）：{zh}",
                  f"{row.tier} not taken ({code} {why_en}): {en}", yuan=share)  # fmt: skip

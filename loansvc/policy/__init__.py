@@ -189,7 +189,7 @@ def _tier_for(
         if not all(test.holds(facts) for test in row.when):
             continue
         share_yuan = share_yuan_of(facts["amount_yuan"], row)
-        bound = binding_cap(policy.fund_caps, fund, share_yuan) if fund else None
+        bound = binding_cap(policy.fund_caps.for_row(row), fund, share_yuan) if fund else None
         if bound is None:
             return row, tuple(passed_over)
         passed_over.append((row, bound))

@@ -282,6 +282,11 @@ def _read_tier_rows(reader: Reader, clauses: list[tuple[str, Clause]]) -> tuple[
                 shares_percent=_read_shares(table),
                 counter_guarantee=table.word("counter_guarantee", COUNTER_GUARANTEES),
                 clause=read_clause(table),
+                compensation_rate_cap_bp=(
+                    table.integer("compensation_rate_cap_bp", low=0, high=10_000)
+                    if "compensation_rate_cap_bp" in table
+                    else None
+                ),
             )
             if not all(closed(test, upward=True) for test in row.when):
                 table.refuse("when", "must admit every grade better than one it admits")

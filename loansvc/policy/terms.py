@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Protocol, TypeVar
 
@@ -126,13 +126,17 @@ class Subsidy:
 
 @dataclass(frozen=True, slots=True)
 class TierRow:
-    """Who carries which share of a loss, in percent that sum to 100."""
+    """Who carries which share of a loss, in percent that sum to 100.
+
+    `compensation_rate_cap_bp` None: the fund's own cap holds for the row too.
+    """
 
     tier: str
     when: tuple[Test, ...]
     shares_percent: Mapping[str, int]
     counter_guarantee: str
     clause: Clause
+    compensation_rate_cap_bp: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,11 @@ class FundCaps:
     compensation_rate_cap_bp: int
     related_percent: int | None
     clause: Clause
+
+    def for_row(self, row: TierRow) -> FundCaps:
+        """The caps that hold for a tier: a scheme may state a compensation cap of its own."""
+        own = row.compensation_rate_cap_bp
+        return self if own is None else replace(self, compensation_rate_cap_bp=own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loansvc.errors import EditionRefused
-from loansvc.policy import Judgement, judge
+from loansvc.policy import Fund, Judgement, judge
 from tests.unit.test_policy_document import FACTS, SOURCE, at, read
 
 KEYED: dict[str, Any] = {"keyed_on": "loan_start"}
@@ -197,3 +197,30 @@ def test_reach_is_worked_out_for_ladders_of_many_facts() -> None:
     inside = {**tier, "when": facts}
     with pytest.raises(EditionRefused, match=r"tier\[9\]: is never read"):
         read(at("tier", put=[*by_fact, inside, last]), expecting("approve"))
+
+
+# --- a scheme with a compensation cap of its own ------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rate_bp", "tier", "codes"),
+    [
+        pytest.param(400, "G1", [], id="within both caps"),
+        pytest.param(401, "G1", [], id="above the fund's, within the row's"),
+        pytest.param(500, "G1", [], id="the row's cap itself"),
+        pytest.param(501, "GX", ["F03"], id="above the row's"),
+    ],
+)
+def test_a_tier_may_state_the_compensation_cap_of_its_scheme(
+    rate_bp: int, tier: str, codes: list[str]
+) -> None:
+    fund = Fund(
+        capital_yuan=10_000_000, guaranteed_yuan=0, applicant_guaranteed_yuan=0,
+        compensation_rate_bp=rate_bp,
+    )  # fmt: skip
+    known = {k: v for k, v in FACTS.items() if k not in ("score", "lpr_bp")}
+    days = dict.fromkeys(("applied_on", "loan_start", "guarantee_start"), date(2026, 7, 1))
+    policy = read(at("tier", 0, "compensation_rate_cap_bp", put=500))
+    judgement = judge(policy, known | days, score=600, lpr_bp=300, fund=fund)
+    assert judgement.tier.tier == tier
+    assert [code for _, code in judgement.tier_caps] == codes
