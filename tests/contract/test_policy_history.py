@@ -304,6 +304,28 @@ def test_national_fund_carries_more_of_guarantees_that_start_under_its_plan(
     assert shares(judgement)["bank"] == 20
 
 
+@pytest.mark.parametrize(
+    ("rate_bp", "national_fund", "codes"),
+    [
+        pytest.param(400, 40, [], id="4 %, the cap of the ordinary scheme"),
+        pytest.param(401, 40, [], id="above it the plan still carries"),
+        pytest.param(500, 40, [], id="5 %, the cap of the plan"),
+        pytest.param(501, 0, ["F03"], id="above 5 % nobody does"),
+    ],
+)
+def test_plan_has_a_compensation_cap_of_its_own(
+    rate_bp: int, national_fund: int, codes: list[str]
+) -> None:
+    """DOMAIN 3.2: compensation cap 5 % under the plan, 4 % otherwise."""
+    fund = Fund(
+        capital_yuan=100_000_000, guaranteed_yuan=0, applicant_guaranteed_yuan=0,
+        compensation_rate_bp=rate_bp,
+    )  # fmt: skip
+    judgement = judged("credit_loan", "2026-11-26", fund=fund, **LARGE)
+    assert shares(judgement).get("national_fund", 0) == national_fund
+    assert sorted({code for _, code in judgement.tier_caps}) == codes
+
+
 # --- fast loan: groups, firms, limits, subsidy, waivers -------------------------------------------
 
 
