@@ -15,6 +15,7 @@ from loansvc.cli import (
     decisions,
     editions,
     exporting,
+    policies,
     registering,
     reporting,
     service,
@@ -31,7 +32,17 @@ def loansvc() -> None:
     """An application in; an explained, durable, replayable credit decision out."""
 
 
-for _group in (decisions, editions, reporting, training, validating, cards, service, villages):
+for _group in (
+    decisions,
+    editions,
+    policies,
+    reporting,
+    training,
+    validating,
+    cards,
+    service,
+    villages,
+):
     for _command in _group.COMMANDS:
         loansvc.add_command(_command)
 training.card.add_command(exporting.export_)
