@@ -422,13 +422,16 @@ def _read_document(data: bytes, name: str) -> tuple[Head, Any]:
         return head, read_rates(reader, valid_from=head.valid_from)
 
 
-def read_document(path: Path) -> tuple[Head, Any]:
+def read_document(path: Path, *, name: str | None = None) -> tuple[Head, Any]:
     """Head and content of a document that need not be published.
+
+    `name` is what refusals call it, by default its file name.
 
     Raises:
         EditionRefused: naming the place and what is wrong with it.
     """
-    return _read_document(_read_bytes(path, path.name), path.name)
+    name = name or path.name
+    return _read_document(_read_bytes(path, name), name)
 
 
 def read_plain(path: Path) -> dict[str, Any]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from loansvc.cli.decisions import print_json
 from loansvc.cli.editions import a_file
 from loansvc.errors import EditionRefused
 from loansvc.policy import Policy
+from loansvc.policy.coverage import KINDS, coverage
 from loansvc.registry import Registry, read_document
 from loansvc.settings import Settings
 from loansvc.underwriting import now
@@ -21,33 +24,87 @@ def policy() -> None:
 
 @policy.command()
 @click.argument("files", type=a_file, nargs=-1)
-def check(files: tuple[Path, ...]) -> None:
-    """Check policy FILES (all published ones by default) and list what is still to be verified."""
+@click.option("--json", "json_", is_flag=True, help="Print everything found, as JSON.")
+def check(files: tuple[Path, ...], *, json_: bool) -> None:
+    """Check policy FILES (all published ones by default), before they are published.
+
+    Reads each and runs its examples, tries it on generated cases, and lists what no case reaches
+    and which clauses are still to be verified. Exit 1 if one is refused.
+    """
     folder = Settings.from_environment().models_folder
     if not files:  # the published ones must be those that the lock names
         Registry.open(folder)
     paths = files or tuple(sorted((folder / "policies").rglob("*.toml")))
-    refused = 0
-    for path in paths:
-        try:
-            head, content = read_document(path)
-        except EditionRefused as error:
-            click.echo(f"refused   {error}")
-            refused += 1
-            continue
-        if not isinstance(content, Policy):
-            raise EditionRefused(f"{path.name}: is a {head.kind}, not a policy.")
-        weak = [(place, clause) for place, clause in content.clauses if clause.verify]
-        late = "   review is overdue" if content.review_by < now().date() else ""
-        click.echo(
-            f"good      {head.product} {head.valid_from}: {len(content.rules)} rules, "
-            f"{len(content.clauses)} clauses, {len(weak)} to verify, review by "
-            f"{content.review_by}{late}"
-        )
-        for place, clause in weak:
-            click.echo(f"  verify  {place:<22} [{clause.source_grade}] {clause.reference}")
+    found = [_checked(path, _name_of(path, folder)) for path in paths]
+    if json_:
+        print_json({"data": found})
+    else:
+        for one in found:
+            _print_checked(one)
+    refused = sum(not one["good"] for one in found)
     if refused:
-        raise EditionRefused(f"{refused} of {len(paths)} policies are refused; see above.")
+        raise EditionRefused(
+            f"{refused} of {len(paths)} policies are refused; correct what is said above."
+        )
+
+
+def _name_of(path: Path, folder: Path) -> str:
+    """The path in the folder of editions, where they all have days for names; else as given."""
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+
+
+def _checked(path: Path, name: str) -> dict[str, Any]:
+    """What there is to say of one file."""
+    try:
+        head, content = read_document(path, name=name)
+    except EditionRefused as error:
+        return {"file": name, "good": False, "refused": [error.detail]}
+    if not isinstance(content, Policy):
+        raise EditionRefused(f"{name}: is a {head.kind}, not a policy. Name files of policies.")
+    covered = coverage(content, first_day=head.valid_from)
+    return {
+        "file": name,
+        "good": not covered.broken,
+        "refused": [f"{name}, {what}." for what in covered.broken],
+        "product": head.product,
+        "valid_from": head.valid_from.isoformat(),
+        "review_by": content.review_by.isoformat(),
+        "review_overdue": content.review_by < now().date(),
+        "rules": len(content.rules),
+        "clauses": len(content.clauses),
+        "coverage": covered.to_dict(),
+        "to_verify": [
+            {"place": place, "source_grade": clause.source_grade, "reference": clause.reference}
+            for place, clause in content.clauses
+            if clause.verify
+        ],
+    }
+
+
+def _print_checked(one: dict[str, Any]) -> None:
+    for refused in one["refused"]:
+        click.echo(f"refused   {refused}")
+    if not one["good"]:
+        return
+    late = "   review is overdue" if one["review_overdue"] else ""
+    click.echo(
+        f"good      {one['product']} {one['valid_from']}: {one['rules']} rules, "
+        f"{one['clauses']} clauses, {len(one['to_verify'])} to verify, review by "
+        f"{one['review_by']}{late}"
+    )
+    covered = one["coverage"]
+    sides, words = covered["thresholds"], covered["word_tests"]
+    click.echo(
+        f"  cases   {covered['n_cases']}, on both sides of {sides['reached']} of {sides['of']} "
+        f"thresholds and {words['reached']} of {words['of']} lists of words"
+    )
+    counts = (f"{r['reached']} of {r['of']} {KINDS[r['kind']]}" for r in covered["reached"])
+    click.echo(f"  reach   {', '.join(counts)}")
+    for missed in covered["missed"]:
+        place = f"{missed['place']} {missed['what']}"
+        click.echo(f"  missed  {place:<22} {missed['why']}")
+    for weak in one["to_verify"]:
+        click.echo(f"  verify  {weak['place']:<22} [{weak['source_grade']}] {weak['reference']}")
 
 
 COMMANDS = (policy,)

@@ -7,7 +7,7 @@ guarantee acts on loss and never on the default probability: no fact of a policy
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -53,7 +53,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """One product's rule book. Rows of each table are tried from top to bottom."""
+    """One product's rule book. Rows of each table are tried from top to bottom.
+
+    `example_facts`: what its examples start from, `score` and `lpr_bp` among them; no rule.
+    """
 
     product: str
     title_zh: str
@@ -82,6 +85,7 @@ class Policy:
     clauses: tuple[tuple[str, Clause], ...]
     to_verify: bool
     change_budget: ChangeBudget = PROPOSED_CHANGE_BUDGET
+    example_facts: Mapping[str, Any] = field(default_factory=dict)
 
     def grade_for(self, score: int) -> str:
         """R1 (best) to R7 for a score."""

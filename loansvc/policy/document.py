@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -95,8 +96,8 @@ def read_policy(reader: Reader, head: Head) -> Policy:
     if policy.refer_at_least > policy.approve_at_least:
         cutoff.refuse("refer_at_least", "must not be above approve_at_least")
     check_order(policy, reader)
-    check_examples(policy, reader, valid_from=head.valid_from)
-    return policy
+    facts = check_examples(policy, reader, valid_from=head.valid_from)
+    return replace(policy, example_facts=facts)
 
 
 def _read_vouching(reader: Reader, clauses: list[tuple[str, Clause]]) -> dict[str, frozenset[str]]:

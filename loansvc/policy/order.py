@@ -21,6 +21,7 @@ from loansvc.policy.rules import (
     Rule,
     Test,
     all_hold,
+    fact_range,
     fact_words,
     find,
 )
@@ -125,18 +126,27 @@ def representative_facts(tests: Sequence[Test]) -> list[dict[str, Any]]:
 
 
 def _representatives(fact: str, tests: list[Test]) -> list[Any]:
+    told_apart = {tuple(t.holds({fact: c}) for t in tests): c for c in values_to_try(fact, tests)}
+    return list(told_apart.values())
+
+
+def values_to_try(fact: str, tests: Sequence[Test]) -> list[Any]:
+    """Each bound of the tests and one step to either side, each word; first None, not known.
+
+    Only what the fact can be: nothing below 0 for a number of days, say. A day is always known.
+
+    >>> values_to_try("age_years", [Test("age_years", at_least=18)])
+    [None, 17, 18, 19]
+    """
     words = fact_words(fact)
     ends: list[Any] = [e for t in tests for e in (t.at_least, t.at_most) if e is not None]
-    candidates: list[Any]
-    if fact in DATE_FACTS:  # a day is always known
-        candidates = sorted({e + timedelta(days=d) for e in ends for d in (-1, 0, 1)})
-    elif fact == "groups":  # one may belong to several groups, or to none
+    if fact in DATE_FACTS:
+        return sorted({e + timedelta(days=d) for e in ends for d in (-1, 0, 1)})
+    if fact == "groups":  # one may belong to several groups, or to none
         asked = sorted({w for t in tests for w in t.words or () if w in words})
-        held = [h for n in range(len(asked) + 1) for h in combinations(asked, n)]
-        candidates = [None, *held]
-    elif words:
-        candidates = [None, *words]
-    else:
-        candidates = [None, *sorted({e + d for e in ends for d in (-1, 0, 1)})]
-    told_apart = {tuple(t.holds({fact: c}) for t in tests): c for c in candidates}
-    return list(told_apart.values())
+        return [None, *(h for n in range(len(asked) + 1) for h in combinations(asked, n))]
+    if words:
+        return [None, *words]
+    low, high = fact_range(fact)
+    beside = sorted({e + d for e in ends for d in (-1, 0, 1) if low <= e + d <= high})
+    return [None, *(beside or [low])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -27,6 +27,7 @@ CONTEXT_WORDS = {
 # Days a clause can be keyed to. A day that the application does not state is the one before it.
 DATE_FACTS = ("applied_on", "loan_start", "guarantee_start")
 CONTEXT_NUMBERS = ("policy_loans", "outstanding_yuan", "matrix_limit_yuan")
+MOST = 10**12  # more than any number a policy may name
 CONTEXT_LABELS = {
     "village_rating": ("村信用等级", "village rating"),
     "grade": ("评分等级", "score grade"),
@@ -123,7 +124,7 @@ class Finding:
         return self.rule.if_unknown if self.result == "unknown" else "approve"
 
 
-def all_hold(tests: tuple[Test, ...], facts: Mapping[str, Any]) -> bool:
+def all_hold(tests: Iterable[Test], facts: Mapping[str, Any]) -> bool:
     """Whether every test holds; one that cannot be made does not."""
     return all(test.holds(facts) for test in tests)
 
@@ -144,6 +145,14 @@ def fact_words(fact: str) -> tuple[str, ...]:
     """The words a fact can be, in order; empty for numbers."""
     row: CatalogueRow | None = CATALOGUE.get(fact)
     return row.words if row else CONTEXT_WORDS.get(fact, ())
+
+
+def fact_range(fact: str) -> tuple[int, int]:
+    """The least and the most a number can be; those of the exposure are never below 0."""
+    row = CATALOGUE.get(fact)
+    if row is None or row.low is None or row.high is None:
+        return 0, MOST
+    return row.low, row.high
 
 
 def fact_label(fact: str) -> tuple[str, str]:
@@ -175,7 +184,7 @@ def _read_test(reader: Reader, fact: str) -> Test:
         return Test(fact, words=frozenset(reader.words(fact, (*words, UNKNOWN))))
     with reader.table(fact) as bounds:
         ends = {
-            key: bounds.integer(key, low=-(10**12), high=10**12)
+            key: bounds.integer(key, low=-MOST, high=MOST)
             for key in ("at_least", "at_most")
             if key in bounds
         }

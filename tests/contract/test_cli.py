@@ -20,7 +20,7 @@ from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting, now
 from loansvc.web import create_app
 from loansvc.web.examples import example_application
-from tests.small import CARD, POLICY, publish_text, small_models
+from tests.small import CARD, publish_text, small_models
 
 
 class Shell:
@@ -466,32 +466,3 @@ def test_a_wrong_edition_is_refused_and_nothing_is_written(
         "draft.json, surprise",
     )
     assert before == {path: path.read_bytes() for path in models.rglob("*") if path.is_file()}
-
-
-def test_policy_check_lists_every_published_policy(shell: Shell) -> None:
-    status, out, err = shell("policy", "check")
-    assert (status, err) == (0, "")
-    assert [line.split()[1] for line in out.splitlines()] == sorted(PRODUCTS)
-
-
-def test_policy_check_names_what_is_wrong(shell: Shell, tmp_path: Path) -> None:
-    good, wrong = tmp_path / "good.toml", tmp_path / "wrong.toml"
-    good.write_text(POLICY.replace("PRODUCT", "fast_loan"))
-    wrong.write_text(POLICY.replace("PRODUCT", "fast_loan").replace("bank = 20", "bank = 21"))
-    status, out, err = shell("policy", "check", str(good), str(wrong))
-    assert status == 1
-    assert [line.split()[0] for line in out.splitlines()] == ["good", "refused"]
-    assert "wrong.toml" in out
-    assert err == "loansvc: 1 of 2 policies are refused; see above.\n"
-
-
-def test_policy_check_of_another_kind_is_refused(shell: Shell, models: Path) -> None:
-    card = next((models / "scorecards" / "fast_loan").iterdir())
-    one_line(shell("policy", "check", str(card)), "is a scorecard, not a policy")
-
-
-def test_policy_check_of_no_toml_is_refused(shell: Shell, tmp_path: Path) -> None:
-    (tmp_path / "x.toml").write_text("= = =")
-    status, out, err = shell("policy", "check", str(tmp_path / "x.toml"))
-    assert (status, err.count("\n")) == (1, 1)
-    assert "x.toml: is not TOML" in out

@@ -1,0 +1,159 @@
+"""policy, from the shell: files and published policies checked and compared."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loansvc import cli
+from loansvc.application import PRODUCTS
+from loansvc.cli import policies
+from loansvc.policy.coverage import coverage
+from tests.small import POLICY, publish_text, small_models
+
+SMALL = POLICY.replace("PRODUCT", "fast_loan")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small")
+    models = small_models(folder)
+    later = SMALL.replace("2026-07-01", "2026-09-01").replace("at_least = 18", "at_least = 20")
+    publish_text(models, folder / "later.toml", later)
+    return models
+
+
+@pytest.fixture
+def shell(
+    models: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Any:
+    monkeypatch.setenv("LOANSVC_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LOANSVC_MODELS", str(models))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["loansvc", "policy", *arguments])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        return int(left.value.code or 0), *capfd.readouterr()
+
+    return run
+
+
+def draft(folder: Path, text: str, name: str = "draft.toml") -> str:
+    """A file with a policy, and its name."""
+    (folder / name).write_text(text, "utf-8")
+    return name
+
+
+def first_words(out: str) -> list[str]:
+    return [line.split()[0] for line in out.splitlines()]
+
+
+# --- check --------------------------------------------------------------------------------------
+
+
+def test_check_tries_every_published_policy(shell: Any) -> None:
+    status, out, err = shell("check")
+    assert (status, err) == (0, "")
+    good = [line.split()[1:3] for line in out.splitlines() if line.startswith("good")]
+    assert [product for product, _ in good] == sorted([*PRODUCTS, "fast_loan"])
+
+
+def test_check_says_how_many_cases_reach_what(shell: Any, tmp_path: Path) -> None:
+    status, out, _ = shell("check", draft(tmp_path, SMALL))
+    assert status == 0
+    assert out.splitlines()[0] == (
+        "good      fast_loan 2026-07-01: 4 rules, 19 clauses, 0 to verify, review by 2027-06-30"
+    )
+    assert "on both sides of 10 of 10 thresholds and 5 of 5 lists of words" in out
+    assert "49 of 49 cells of the matrix" in out
+    assert "missed" not in out
+
+
+def test_check_lists_what_no_case_reaches_and_goes_well(shell: Any, tmp_path: Path) -> None:
+    status, out, err = shell(
+        "check", draft(tmp_path, SMALL.replace('less = "outstanding_yuan"', ""))
+    )
+    assert (status, err) == (0, "")
+    assert "  missed  C01 lowers a limit     the tables give at most 150,000 yuan" in out
+
+
+def test_check_lists_what_is_to_be_verified(shell: Any, tmp_path: Path) -> None:
+    weak = SMALL.replace('source_grade = "A"', 'source_grade = "E"\nverify = true', 1)
+    _, out, _ = shell("check", draft(tmp_path, weak))
+    assert "1 to verify" in out
+    assert "  verify  vouching               [E] test" in out
+
+
+def test_check_says_when_a_review_is_overdue(shell: Any, tmp_path: Path) -> None:
+    old = SMALL.replace("2026-07-01", "2020-07-01").replace("2027-06-30", "2021-06-30")
+    status, out, _ = shell("check", draft(tmp_path, old))
+    assert status == 0
+    assert out.splitlines()[0].endswith("review by 2021-06-30   review is overdue")
+
+
+def test_check_refuses_one_of_two_and_names_it(shell: Any, tmp_path: Path) -> None:
+    good = draft(tmp_path, SMALL, "good.toml")
+    wrong = draft(tmp_path, SMALL.replace("bank = 20", "bank = 21"), "wrong.toml")
+    status, out, err = shell("check", good, wrong)
+    assert status == 1
+    assert first_words(out) == ["good", "cases", "reach", "refused"]
+    assert "refused   wrong.toml, tier[0].shares_percent: sums to 101" in out
+    assert err == "loansvc: 1 of 2 policies are refused; correct what is said above.\n"
+
+
+def test_check_refuses_where_a_case_turns_around(
+    shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def turned(*args: Any, **kwargs: Any) -> Any:
+        return replace(coverage(*args, **kwargs), broken=("E01: turned; turn it back",))
+
+    monkeypatch.setattr(policies, "coverage", turned)
+    status, out, err = shell("check", draft(tmp_path, SMALL))
+    assert (status, out) == (1, "refused   draft.toml, E01: turned; turn it back.\n")
+    assert err.startswith("loansvc: 1 of 1 policies")
+
+
+def test_check_as_json_says_the_same(shell: Any, tmp_path: Path) -> None:
+    wrong = draft(tmp_path, SMALL.replace("bank = 20", "bank = 21"), "wrong.toml")
+    status, out, err = shell("check", draft(tmp_path, SMALL), wrong, "--json")
+    good, refused = json.loads(out)["data"]
+    assert (status, err.count("\n")) == (1, 1)
+    assert (good["file"], good["good"], good["coverage"]["missed"]) == ("draft.toml", True, [])
+    assert good["coverage"]["thresholds"] == {"kind": "threshold", "reached": 10, "of": 10}
+    assert refused["good"] is False
+    assert refused["refused"][0].startswith("wrong.toml, tier[0].shares_percent: sums to 101")
+
+
+def test_check_of_another_kind_is_refused(shell: Any, models: Path) -> None:
+    card = next((models / "scorecards" / "fast_loan").iterdir())
+    status, out, err = shell("check", str(card))
+    assert (status, out) == (1, "")
+    assert "is a scorecard, not a policy" in err
+
+
+def test_check_of_no_toml_names_file_and_line(shell: Any, tmp_path: Path) -> None:
+    status, out, err = shell("check", draft(tmp_path, "kind = 1\n= = =", "x.toml"))
+    assert (status, err.count("\n")) == (1, 1)
+    assert "x.toml: is not TOML" in out
+    assert "line 2" in out
+
+
+def test_check_of_a_published_policy_names_its_path(
+    shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Published policies have days for names: the folder tells them apart."""
+    folder = tmp_path / "models"
+    (folder / "policies/fast_loan").mkdir(parents=True)
+    monkeypatch.setenv("LOANSVC_MODELS", str(folder))
+    wrong = folder / "policies/fast_loan/2026-07-01.toml"
+    wrong.write_text(SMALL.replace("bank = 20", "bank = 21"), "utf-8")
+    _, out, _ = shell("check", str(wrong))
+    assert out.startswith("refused   policies/fast_loan/2026-07-01.toml, tier[0]")
