@@ -10,36 +10,10 @@ from typing import Any
 
 from loansvc.decision import Case, Decision, expected_loss_yuan
 from loansvc.policy import Cap, Fund, FundCaps, Policy, TierRow, fact_label, share_yuan_of
+from loansvc.policy.wording import COUNTER_GUARANTEE_TEXTS, LIABILITY_TEXTS, SHARER_TEXTS
 from loansvc.reasons import PLAIN_REASONS, quantity
 
 Line = dict[str, Any]
-SHARER_TEXTS = {
-    "bank": ("银行", "the bank"),
-    "local_guarantor": ("市县担保机构", "the local guarantor"),
-    "provincial_reguarantor": ("省级再担保机构", "the provincial re-guarantor"),
-    "national_fund": ("国家融资担保基金", "the national guarantee fund"),
-    "government": ("地方政府", "local government"),
-}
-COUNTER_GUARANTEE_TEXTS = {
-    "none": ("不涉及反担保", "No counter-guarantee is involved"),
-    "waived": ("免除反担保", "The counter-guarantee is waived"),
-    "one_natural_person": (
-        "需一名自然人提供反担保",
-        "One natural person gives a counter-guarantee",
-    ),
-    "spouse_or_adult_with_income": (
-        "需配偶或一名有收入的成年人提供反担保",
-        "The spouse or one adult with an income gives a counter-guarantee",
-    ),
-    "two_persons_or_collateral": (
-        "需两名自然人或抵押物提供反担保",
-        "Two persons or collateral stand as counter-guarantee",
-    ),
-}
-LIABILITY_TEXTS = {
-    "general": ("一般保证", "general guarantee"),
-    "joint": ("连带责任保证", "joint and several guarantee"),
-}
 
 
 def derivation(case: Case, policy: Policy, decision: Decision) -> dict[str, list[Line]]:

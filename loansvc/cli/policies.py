@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
 
+from loansvc.application import PRODUCTS
 from loansvc.cli.decisions import print_json
 from loansvc.cli.editions import a_file
-from loansvc.errors import EditionRefused
+from loansvc.editions import ROLES, Edition, in_force
+from loansvc.errors import EditionRefused, NotFound
 from loansvc.policy import Policy
+from loansvc.policy.changes import Change
 from loansvc.policy.coverage import KINDS, coverage
+from loansvc.policy.differences import PARTS, differences
 from loansvc.registry import Registry, read_document
 from loansvc.settings import Settings
 from loansvc.underwriting import now
+
+SHORT = 3  # arguments of the short form: a product and two days
 
 
 @click.group()
@@ -105,6 +113,88 @@ def _print_checked(one: dict[str, Any]) -> None:
         click.echo(f"  missed  {place:<22} {missed['why']}")
     for weak in one["to_verify"]:
         click.echo(f"  verify  {weak['place']:<22} [{weak['source_grade']}] {weak['reference']}")
+
+
+@policy.command()
+@click.argument("which", nargs=-1, required=True, metavar="A B | PRODUCT DATE DATE")
+@click.option("--zh", is_flag=True, help="In Chinese.")
+@click.option(
+    "--json", "json_", is_flag=True, help="Print every change in both languages, as JSON."
+)
+def diff(which: tuple[str, ...], *, zh: bool, json_: bool) -> None:
+    """Say in words what policy B changes against policy A.
+
+    A and B are files, published policies by their path under models, or PRODUCT@DATE for the one
+    in force on that day. PRODUCT DATE DATE is short for PRODUCT@DATE PRODUCT@DATE.
+    """
+    if len(which) == SHORT:
+        product, *days = which
+        which = tuple(f"{product}@{day}" for day in days)
+    if len(which) != 2:
+        raise click.UsageError("Give two policies, or a product and two dates.")
+    (before, a), (after, b) = (_read(one) for one in which)
+    changes = differences(a, b)
+    if json_:
+        print_json({"before": before, "after": after, "changes": [asdict(c) for c in changes]})
+        return
+    for letter, head in (("A", before), ("B", after)):
+        click.echo(f"{letter}  {head['product']} {head['valid_from']}   {head['reference']}")
+    _print_changes(changes, zh=zh)
+
+
+def _read(which: str) -> tuple[dict[str, str], Policy]:
+    """The policy that an argument names, with what its head says."""
+    folder = Settings.from_environment().models_folder
+    path, name = Path(which), which
+    if not path.is_file():
+        path = folder / _published(Registry.open(folder), which).path
+        name = _name_of(path, folder)
+    head, content = read_document(path, name=name)
+    if not isinstance(content, Policy):
+        raise EditionRefused(f"{name}: is a {head.kind}, not a policy. Name a policy.")
+    return {
+        "name": name,
+        "product": head.product,
+        "valid_from": head.valid_from.isoformat(),
+        "reference": head.reference,
+    }, content
+
+
+def _published(registry: Registry, which: str) -> Edition[Any]:
+    """The published policy of a path, or of PRODUCT@DATE.
+
+    Raises:
+        NotFound: there is none.
+        NoEditionInForce: none had started by that day.
+    """
+    product, at, day = which.partition("@")
+    if at and product in PRODUCTS:
+        try:
+            on = date.fromisoformat(day)
+        except ValueError:
+            raise NotFound(f"{which}: {day} is no date; write one such as 2026-09-01.") from None
+        return in_force(registry.editions, kind="policy", product=product, role=ROLES[0], on=on)
+    for edition in registry.editions:
+        if edition.kind == "policy" and edition.path == which:
+            return edition
+    raise NotFound(
+        f"{which}: no file and no published policy. Give a file, a path that loansvc editions "
+        f"lists, or PRODUCT@DATE with one of {', '.join(PRODUCTS)}."
+    )
+
+
+def _print_changes(changes: tuple[Change, ...], *, zh: bool) -> None:
+    if not changes:
+        click.echo("两者内容相同，没有变更。" if zh else "Nothing changed: both say the same.")
+        return
+    n = len(changes)
+    click.echo(f"共{n}项变更" if zh else f"{n} change{'s' * (n != 1)}")
+    for part, (part_zh, part_en) in PARTS.items():
+        of_part = [change for change in changes if change.part == part]
+        if of_part:
+            click.echo(f"\n{part_zh if zh else part_en}")
+        for change in of_part:
+            click.echo(f"  {change.zh if zh else change.en}")
 
 
 COMMANDS = (policy,)

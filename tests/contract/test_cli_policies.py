@@ -157,3 +157,103 @@ def test_check_of_a_published_policy_names_its_path(
     wrong.write_text(SMALL.replace("bank = 20", "bank = 21"), "utf-8")
     _, out, _ = shell("check", str(wrong))
     assert out.startswith("refused   policies/fast_loan/2026-07-01.toml, tier[0]")
+
+
+# --- diff ---------------------------------------------------------------------------------------
+
+CHANGED = SMALL.replace("at_most = 89", "at_most = 59")
+SENTENCE = "K01 asks that longest arrears in 24 months is at most 59 days (was at most 89 days)"
+
+
+def test_diff_of_two_files_is_in_words_under_its_part(shell: Any, tmp_path: Path) -> None:
+    a, b = draft(tmp_path, SMALL, "a.toml"), draft(tmp_path, CHANGED, "b.toml")
+    status, out, err = shell("diff", a, b)
+    assert (status, err) == (0, "")
+    head_a, head_b, count, empty, part, sentence = out.splitlines()
+    assert head_a == "A  fast_loan 2026-07-01   test"
+    assert head_b == "B  fast_loan 2026-07-01   test"
+    assert (count, empty, part) == ("1 change", "", "rules")
+    assert sentence.startswith(f"  {SENTENCE}")
+
+
+def test_diff_in_chinese(shell: Any, tmp_path: Path) -> None:
+    a, b = draft(tmp_path, SMALL, "a.toml"), draft(tmp_path, CHANGED, "b.toml")
+    _, out, _ = shell("diff", a, b, "--zh")
+    assert "共1项变更\n\n规则\n  K01要求近24个月最长逾期不超过59天（原为不超过89天）" in out
+
+
+def test_diff_as_json_has_both_languages(shell: Any, tmp_path: Path) -> None:
+    a, b = draft(tmp_path, SMALL, "a.toml"), draft(tmp_path, CHANGED, "b.toml")
+    status, out, err = shell("diff", a, b, "--json")
+    assert (status, err, out.count("\n")) == (0, "", 1)
+    body = json.loads(out)
+    assert body["before"] == {
+        "name": "a.toml", "product": "fast_loan", "valid_from": "2026-07-01", "reference": "test",
+    }  # fmt: skip
+    [change] = body["changes"]
+    assert (change["part"], change["place"], change["kind"]) == ("rules", "K01.requires", "changed")
+    assert change["en"].startswith(SENTENCE)
+    assert change["zh"].startswith("K01要求")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("fast_loan", "2026-08-31", "2026-09-01"), id="a product and two days"),
+        pytest.param(("fast_loan@2026-07-01", "fast_loan@2026-09-01"), id="PRODUCT@DATE twice"),
+        pytest.param(
+            ("policies/fast_loan/2026-07-01.toml", "policies/fast_loan/2026-09-01.toml"),
+            id="the paths of published policies",
+        ),
+    ],
+)
+def test_diff_of_published_policies(shell: Any, arguments: tuple[str, ...]) -> None:
+    status, out, err = shell("diff", *arguments)
+    assert (status, err) == (0, "")
+    assert "E01 asks that age is at least 20 years (was at least 18 years)" in out
+
+
+def test_diff_of_a_draft_against_the_policy_in_force(shell: Any, tmp_path: Path) -> None:
+    _, out, _ = shell("diff", "fast_loan@2026-08-31", draft(tmp_path, CHANGED))
+    assert SENTENCE in out
+
+
+def test_diff_of_one_policy_with_itself_says_that_nothing_changed(shell: Any) -> None:
+    _, out, _ = shell("diff", "fast_loan", "2026-07-01", "2026-08-31")
+    assert out.splitlines()[-1] == "Nothing changed: both say the same."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(("a.toml", "fast_loan"), "a.toml: no file and no published policy", id="none"),
+        pytest.param(
+            ("fast_loan", "2026-07-01", "tomorrow"), "tomorrow is no date", id="no date"
+        ),
+        pytest.param(
+            ("fast_loan", "2026-06-30", "2026-07-01"), "No champion policy of fast_loan",
+            id="before the first",
+        ),
+        pytest.param(("car_loan@2026-07-01",) * 2, "with one of credit_loan", id="no such product"),
+    ],
+)  # fmt: skip
+def test_diff_of_what_is_not_there_is_refused(
+    shell: Any, arguments: tuple[str, ...], says: str
+) -> None:
+    status, out, err = shell("diff", *arguments)
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert says in err
+
+
+def test_diff_with_a_card_is_refused(shell: Any, models: Path) -> None:
+    card = str(next((models / "scorecards" / "fast_loan").iterdir()))
+    status, out, err = shell("diff", card, card)
+    assert (status, out) == (1, "")
+    assert "is a scorecard, not a policy" in err
+
+
+@pytest.mark.parametrize("arguments", [(), ("a",), ("a", "b", "c", "d")])
+def test_diff_of_one_or_four_is_wrong_usage(shell: Any, arguments: tuple[str, ...]) -> None:
+    status, out, err = shell("diff", *arguments)
+    assert (status, out) == (2, "")
+    assert "Usage:" in err
