@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from typing import Any, Generic, NoReturn, TypeVar
 
 from loansvc.application import PRODUCTS
@@ -127,7 +128,9 @@ def read_head(reader: Reader) -> Head:
         review_by=reader.day("review_by") if "review_by" in reader else None,
     )
     if head.review_by is not None and head.review_by < head.valid_from:
-        reader.refuse("review_by", "must not be before valid_from")
+        reader.refuse(
+            "review_by", f"must not be before valid_from ({head.valid_from}); give a later day"
+        )
     return head
 
 
@@ -145,7 +148,9 @@ class Reader:
     def __init__(self, table: Any, *, file: str, place: str = "") -> None:
         self.file, self.place = file, place
         if not isinstance(table, Mapping):
-            raise EditionRefused(f"{file}, {place or 'document'}: must be a table of keys.")
+            raise EditionRefused(
+                f"{file}, {place or 'document'}: must be a table of keys; write it as one."
+            )
         self._table = table
         self._asked: set[str] = set()
 
@@ -155,7 +160,9 @@ class Reader:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         unknown = sorted(set(self._table) - self._asked)
         if kind is None and unknown:
-            self.refuse(str(unknown[0]), "is not a key this version knows; remove it")
+            meant = get_close_matches(str(unknown[0]), self._asked, n=1)
+            remedy = f"write {meant[0]}, or remove it" if meant else "remove it"
+            self.refuse(str(unknown[0]), f"is not a key this version knows; {remedy}")
 
     def __contains__(self, key: str) -> bool:
         self._asked.add(key)
@@ -199,7 +206,7 @@ class Reader:
         if not isinstance(value, list) or not value or any(v not in words for v in value):
             self.refuse(key, f"must be a list of {', '.join(words)}")
         if len(set(value)) != len(value):
-            self.refuse(key, "names a word twice")
+            self.refuse(key, "names a word twice; keep one")
         return tuple(value)
 
     def integer(self, key: str, *, low: int, high: int, default: int | None = None) -> int:

@@ -94,8 +94,10 @@ class Registry:
                 )
         places = [tuple(entry[k] for k in PLACE) for entry in entries]
         if len(set(places)) != len(places):
+            kind, product, role, day = next(p for p in places if places.count(p) > 1)
             raise EditionRefused(
-                f"{LOCK}: two editions of one kind, product and role start together."
+                f"{LOCK}: two editions of one kind, product and role start together: {role} "
+                f"{kind} of {product}, {day}. Take one of the two out."
             )
         return cls(folder, _read_all(folder, entries))
 
@@ -453,7 +455,8 @@ def _parse(data: bytes, name: str, suffix: str) -> Any:
             return tomllib.loads(text)
         return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise EditionRefused(f"{name}: is not {suffix[1:].upper() or 'JSON'}: {error}.") from None
+        form = suffix[1:].upper() or "JSON"
+        raise EditionRefused(f"{name}: is not {form}: {error}. Correct it there.") from None
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

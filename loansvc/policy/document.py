@@ -11,7 +11,15 @@ from loansvc.application import CREDENTIAL_KINDS, GRADES, ISSUERS
 from loansvc.editions import Head, Reader
 from loansvc.policy import Policy
 from loansvc.policy.examples import check_examples
-from loansvc.policy.order import ORDERED, check_order, check_rows, check_rule, closed
+from loansvc.policy.order import (
+    MUST_ADMIT_BETTER,
+    ORDERED,
+    check_order,
+    check_rows,
+    check_rule,
+    closed,
+    missing,
+)
 from loansvc.policy.rules import (
     DATE_FACTS,
     SCORE_GRADES,
@@ -54,7 +62,7 @@ def read_policy(reader: Reader, head: Head) -> Policy:
     """
     clauses: list[tuple[str, Clause]] = []
     if head.review_by is None:
-        reader.refuse("review_by", "is missing; a policy says when it is to be looked at again")
+        reader.refuse("review_by", "is missing; add the day by which to look at it again")
     title, cutoff = reader.table("title"), reader.table("cutoff")
     limit, price, guarantee = (reader.table(k) for k in ("limit", "price", "guarantee"))
     with title, cutoff, limit, price, guarantee:
@@ -94,7 +102,10 @@ def read_policy(reader: Reader, head: Head) -> Policy:
             to_verify=any(clause.verify for _, clause in clauses),
         )
     if policy.refer_at_least > policy.approve_at_least:
-        cutoff.refuse("refer_at_least", "must not be above approve_at_least")
+        cutoff.refuse(
+            "refer_at_least",
+            f"must not be above approve_at_least ({policy.approve_at_least}); lower it",
+        )
     check_order(policy, reader)
     facts = check_examples(policy, reader, valid_from=head.valid_from)
     return replace(policy, example_facts=facts)
@@ -132,8 +143,12 @@ def _read_grade_floors(reader: Reader) -> tuple[tuple[str, int], ...]:
             floors.append((grade, floor))
     if [g for g, _ in floors] != list(SCORE_GRADES):
         reader.refuse("grade", f"must list {', '.join(SCORE_GRADES)} in this order")
-    if any(a <= b for (_, a), (_, b) in pairwise(floors)):
-        reader.refuse("grade", "must have falling floors from R1 to R7")
+    for (better, a), (worse, b) in pairwise(floors):
+        if a <= b:
+            reader.refuse(
+                "grade",
+                f"must have falling floors from R1 to R7; lower {worse} ({b}) below {better} ({a})",
+            )
     return tuple(floors)
 
 
@@ -225,11 +240,21 @@ def _read_factors(reader: Reader, clauses: list[tuple[str, Clause]]) -> dict[str
             with reader.table(grade) as row:
                 factors[grade] = {r: row.integer(r, low=0, high=200) for r in VILLAGE_RATINGS}
     for better, worse in pairwise(SCORE_GRADES):
-        if any(factors[better][r] < factors[worse][r] for r in VILLAGE_RATINGS):
-            reader.refuse(worse, f"must not be above {better} for any village rating")
-    for grade, row_percent in factors.items():
-        if any(row_percent[a] < row_percent[b] for a, b in pairwise(GRADES)):
-            reader.refuse(grade, "must not rise from a better to a worse village rating")
+        for r in VILLAGE_RATINGS:
+            if factors[better][r] < factors[worse][r]:
+                reader.refuse(
+                    worse,
+                    f"must not be above {better} for any village rating; lower {r} "
+                    f"to {factors[better][r]} or less",
+                )
+    for grade, percent in factors.items():
+        for a, b in pairwise(GRADES):
+            if percent[a] < percent[b]:
+                reader.refuse(
+                    grade,
+                    "must not rise from a better to a worse village rating; "
+                    f"lower {b} to {percent[a]} or less",
+                )
     return factors
 
 
@@ -253,8 +278,8 @@ def _read_caps(reader: Reader, clauses: list[tuple[str, Clause]]) -> tuple[Cap, 
                 en=table.text("en"),
                 clause=read_clause(table),
             )
-            if any(cap.id == other.id for other in caps):
-                table.refuse("id", f"{cap.id} is used twice")
+            if any(cap.id == place for place, _ in clauses):  # of a rule or a cap before it
+                table.refuse("id", f"{cap.id} is used twice; give this cap an id of its own")
             if any(test.fact in ORDERED for test in cap.when):
                 table.refuse("when", "must not depend on a grade; steps by grade are limit rows")
             caps.append(cap)
@@ -267,7 +292,7 @@ def _number_fact(table: Reader, key: str) -> str | None:
         return None
     fact = table.text(key)
     if fact_words(fact):
-        table.refuse(key, f"must be a number, and {fact} is a word")
+        table.refuse(key, f"must be a number, and {fact} is a word; name a number")
     # Read as a test to reuse its refusal of unknown and barred facts.
     read_tests(Reader({fact: {"at_least": 0}}, file=table.file, place=f"{table.place}.{key}"))
     return fact
@@ -290,24 +315,35 @@ def _read_tier_rows(reader: Reader, clauses: list[tuple[str, Clause]]) -> tuple[
                 ),
             )
             if not all(closed(test, upward=True) for test in row.when):
-                table.refuse("when", "must admit every grade better than one it admits")
+                table.refuse("when", f"{MUST_ADMIT_BETTER}{missing(row.when, upward=True)}")
             if rows and TIERS.index(row.tier) < TIERS.index(rows[-1].tier):
-                table.refuse("tier", f"must not stand after {rows[-1].tier}")
+                table.refuse(
+                    "tier",
+                    f"must not stand after {rows[-1].tier}; move it up, in the order "
+                    f"{', '.join(TIERS)}",
+                )
             rows.append(row)
             clauses.append((f"tier[{i}] {row.tier}", row.clause))
     check_rows(rows, reader, "tier")
     if rows[-1].shares_percent["local_guarantor"]:
-        reader.refuse("tier", "must end with a tier that needs no local guarantor")
+        reader.refuse(
+            "tier",
+            "must end with a tier that needs no local guarantor; add GX with bank = 100 at the end",
+        )
     return tuple(rows)
 
 
 def _read_shares(table: Reader) -> dict[str, int]:
     with table.table("shares_percent") as shares:
         percent = {name: shares.integer(name, low=0, high=100, default=0) for name in SHARERS}
-        if sum(percent.values()) != 100:
-            shares.refuse("", f"sums to {sum(percent.values())}; loss shares must sum to 100")
+        total = sum(percent.values())
+        if total != 100:
+            by = f"add {100 - total} to one" if total < 100 else f"take {total - 100} from one"
+            shares.refuse("", f"sums to {total}; loss shares must sum to 100: {by} of them")
         if percent["bank"] < LEAST_BANK_PERCENT:
-            shares.refuse("bank", f"must be at least {LEAST_BANK_PERCENT}")
+            shares.refuse(
+                "bank", f"must be at least {LEAST_BANK_PERCENT}; take the rest from another share"
+            )
         return percent
 
 

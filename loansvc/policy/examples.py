@@ -8,7 +8,14 @@ from typing import Any
 from loansvc.application import CATALOGUE
 from loansvc.editions import Reader
 from loansvc.policy import Judgement, Policy, judge
-from loansvc.policy.rules import CONTEXT_LABELS, DATE_FACTS, OUTCOMES, UNKNOWN, fact_words
+from loansvc.policy.rules import (
+    CONTEXT_LABELS,
+    DATE_FACTS,
+    OUTCOMES,
+    UNKNOWN,
+    fact_words,
+    like_fact,
+)
 
 ALWAYS_KNOWN = (
     "score",
@@ -49,7 +56,9 @@ def check_examples(policy: Policy, reader: Reader, *, valid_from: date) -> dict[
                     wanted = expect.value(key)
                     if wanted != answer[key]:
                         expect.refuse(
-                            key, f"is {wanted}, but the policy gives {answer[key]} ({says})"
+                            key,
+                            f"is {wanted}, but the policy gives {answer[key]} ({says}); correct "
+                            "the clause, or the example if the new answer is meant",
                         )
     return plain
 
@@ -82,7 +91,7 @@ def _read_fact(reader: Reader, name: str) -> Any:
     if name == "grade":
         reader.refuse(name, "follows from the score; give the score")
     if name not in CATALOGUE and name not in CONTEXT_LABELS and name not in ALWAYS_KNOWN:
-        reader.refuse(name, "is not a fact; see the CATALOGUE")
+        reader.refuse(name, f"is not a fact; {like_fact(name)}")
     if name not in ALWAYS_KNOWN and reader.value(name) == UNKNOWN:
         return None
     if name in DATE_FACTS:

@@ -7,7 +7,7 @@ first that fits and every rule can be the one that speaks; what is never read is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import combinations, pairwise, product
 from typing import Any
@@ -36,20 +36,27 @@ ORDERED = {
 }
 
 
+MUST_ADMIT_BETTER = "must admit every grade better than one it admits; add "
+
+
 def check_rule(rule: Rule, earlier: Sequence[Rule], table: Reader) -> None:
     """A rule asks for better values only, can ask for something, and says what no other says."""
     if any(rule.id == other.id for other in earlier):
-        table.refuse("id", f"{rule.id} is used twice")
+        table.refuse("id", f"{rule.id} is used twice; give this rule an id of its own")
     for other in earlier:
         if (rule.requires, set(rule.when)) == (other.requires, set(other.when)):
             table.refuse("requires", f"asks the same of the same cases as {other.id}; keep one")
     if not closed(rule.requires, upward=True):
-        table.refuse("requires", "must admit every grade better than one it admits")
+        table.refuse("requires", f"{MUST_ADMIT_BETTER}{missing([rule.requires], upward=True)}")
     if not all(closed(test, upward=False) for test in rule.when):
-        table.refuse("when", "must apply to every grade worse than one it applies to")
+        table.refuse(
+            "when",
+            "must apply to every grade worse than one it applies to; "
+            f"add {missing(rule.when, upward=False)}",
+        )
     tests = [rule.requires, *rule.when]
     if all(find(rule, facts).outcome == "approve" for facts in representative_facts(tests)):
-        table.refuse("requires", "is met by every case it applies to; the rule never speaks")
+        table.refuse("requires", "is met by every case it applies to; remove the rule")
 
 
 def closed(test: Test, *, upward: bool) -> bool:
@@ -61,12 +68,29 @@ def closed(test: Test, *, upward: bool) -> bool:
     return admits == sorted(admits, reverse=True)
 
 
+def missing(tests: Iterable[Test], *, upward: bool) -> str:
+    """The words that the first test which is not closed lacks, to be added."""
+    test = next(t for t in tests if not closed(t, upward=upward))
+    order = ORDERED[test.fact] if upward else ORDERED[test.fact][::-1]
+    last = max(i for i, word in enumerate(order) if word in (test.words or ()))
+    lacking = [word for word in order[:last] if word not in (test.words or ())]
+    return f"{', '.join(lacking)} to {test.fact}"
+
+
 def check_rows(rows: Sequence[Any], reader: Reader, key: str) -> None:
     """The last row is for everyone, and every row before it is the first that fits for someone."""
     if rows[-1].when:
-        reader.refuse(key, "must end with a row for everyone, without `when`, `from` and `until`")
+        reader.refuse(
+            key,
+            "must end with a row for everyone, without `when`, `from` and `until`, or it leaves "
+            "a gap; add one at the end",
+        )
     if any(not row.when for row in rows[:-1]):
-        reader.refuse(key, "has a row without `when` before the last; rows after it are never read")
+        reader.refuse(
+            key,
+            "has a row without `when` before the last, and rows after it are never read; "
+            "move it to the end or give it a `when`",
+        )
     reached = _reached(rows)
     for i in range(len(rows)):
         if i not in reached:
@@ -110,7 +134,11 @@ def check_order(policy: Policy, reader: Reader) -> None:
                 figures = [getattr(first_match(rows, {**facts, fact: w}), figure) for w in order]
                 for (better, a), (worse, b) in pairwise(zip(order, figures, strict=True)):
                     if sign * (a - b) < 0:
-                        reader.refuse(key, f"gives {fact} {worse} a better {figure} than {better}")
+                        reader.refuse(
+                            key,
+                            f"gives {fact} {worse} a better {figure} than {better} ({b} against "
+                            f"{a}); give {worse} no better one",
+                        )
 
 
 def representative_facts(tests: Sequence[Test]) -> list[dict[str, Any]]:

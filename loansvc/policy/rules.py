@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from typing import Any
 
 from loansvc.application import CATALOGUE, GRADES, CatalogueRow
@@ -171,12 +172,25 @@ def read_tests(reader: Reader) -> tuple[Test, ...]:
         return tuple(_read_test(reader, fact) for fact in reader.keys())
 
 
+def like_fact(fact: str) -> str:
+    """What to write in place of a fact that nobody knows: the nearest names there are.
+
+    >>> like_fact("household_debt_percent")
+    'write household_debt_service_percent'
+    """
+    known = [row.name for row in CATALOGUE.values() if row.use in ("policy", "both")]
+    meant = get_close_matches(fact, [*known, *CONTEXT_LABELS], n=3, cutoff=0.75)
+    return f"write {' or '.join(meant)}" if meant else f"take one of {', '.join(known)}"
+
+
 def _read_test(reader: Reader, fact: str) -> Test:
     row = CATALOGUE.get(fact)
     if row is None and fact not in CONTEXT_LABELS:
-        reader.refuse(fact, "is not a fact that a policy can ask for; see the CATALOGUE")
+        reader.refuse(fact, f"is not a fact that a policy can ask for; {like_fact(fact)}")
     if row is not None and row.use not in ("policy", "both"):
-        reader.refuse(fact, f"may not be used by a policy (its use is {row.use})")
+        reader.refuse(
+            fact, f"may not be used by a policy (its use is {row.use}); ask for another fact"
+        )
     words = fact_words(fact)
     if fact in DATE_FACTS:
         reader.refuse(fact, f"is a day: key the clause to it, keyed_on = {fact!r} with from, until")
@@ -191,7 +205,10 @@ def _read_test(reader: Reader, fact: str) -> Test:
         if not ends:
             bounds.refuse("", "must have at_least, at_most or both")
         if len(ends) == 2 and ends["at_least"] > ends["at_most"]:
-            bounds.refuse("at_least", "must not be above at_most")
+            bounds.refuse(
+                "at_least",
+                f"must not be above at_most ({ends['at_most']}); exchange them or correct one",
+            )
         return Test(fact, at_least=ends.get("at_least"), at_most=ends.get("at_most"))
 
 
@@ -210,13 +227,17 @@ def read_window(reader: Reader) -> Test | None:
             reader.refuse("keyed_on", "needs from, until or both beside it")
         return None
     if ends["from"] and ends["until"] and ends["from"] > ends["until"]:
-        reader.refuse("until", f"must not be before from ({ends['from']})")
+        reader.refuse(
+            "until", f"must not be before from ({ends['from']}); exchange them or correct one"
+        )
     fact = reader.word("keyed_on", DATE_FACTS)
     return Test(fact, at_least=ends["from"], at_most=ends["until"])
 
 
 def read_clause(reader: Reader) -> Clause:
     """Reference, source grade and verify mark; a weak source must be marked."""
+    if "reference" not in reader:
+        reader.refuse("reference", "is missing; add the law, notice or minute the clause rests on")
     clause = Clause(
         reference=reader.text("reference"),
         source_grade=reader.word("source_grade", SOURCE_GRADES),
