@@ -28,7 +28,7 @@ from loansvc.policy.changes import (
     tier_text,
 )
 from loansvc.policy.rules import SCORE_GRADES, VILLAGE_RATINGS, Clause, Rule, fact_label
-from loansvc.policy.terms import Cap, FundCaps
+from loansvc.policy.terms import Cap
 from loansvc.policy.wording import (
     ISSUER_TEXTS,
     LIABILITY_TEXTS,
@@ -52,6 +52,7 @@ PARTS = {
     "prices": ("利率与贴息", "prices and subsidies"),
     "guarantee": ("担保", "guarantee"),
     "fund": ("担保基金", "fund"),
+    "budget": ("变更限度", "change budget"),
     "sources": ("依据", "sources"),
     "other": ("其他", "other"),
 }
@@ -63,6 +64,7 @@ TABLES = {
     "price": ("利率上限", "The highest rate"),
     "guarantee": ("保证方式", "The form of the guarantee"),
     "fund": ("担保基金限额", "The fund's caps"),
+    "change_budget": ("变更限度", "The change budget"),
 }
 NOT_COMPARED = ("example_facts", "to_verify", "clauses")  # `clauses`: by what they stand in
 NONE: Text = ("无", "none")
@@ -139,7 +141,8 @@ FIGURES: Mapping[str, tuple[str, str, Text, Telling]] = {
         "guarantee", "guarantee.liability_period_months", ("保证期间", "Period of the guarantee"),
         _unit("months")),
 }  # fmt: skip
-FUND_FIGURES: Mapping[str, tuple[Text, Telling]] = {
+PLACES = {"fund_caps": "fund", "change_budget": "change_budget"}
+TABLE_FIGURES: Mapping[str, tuple[Text, Telling]] = {
     "multiple": (("基金放大倍数上限", "The fund's multiple of its capital, at most"), _plain),
     "single_client_percent": (
         ("单户担保占基金比例上限", "Share of the fund for one client, at most"), _unit("percent")),
@@ -148,6 +151,15 @@ FUND_FIGURES: Mapping[str, tuple[Text, Telling]] = {
     "related_percent": (
         ("关联方合计占基金比例上限", "Share of the fund for related parties, at most"),
         _unit("percent")),
+    "most_flips_percent": (
+        ("结论变化的比例上限", "Answers that may change, at most"), _unit("percent")),
+    "most_limit_change_percent": (
+        ("额度合计变化上限", "Change of all limits, at most"), _unit("percent")),
+    "most_expected_loss_change_percent": (
+        ("预期损失变化上限", "Change of the expected loss, at most"), _unit("percent")),
+    "most_fund_use_change_percent": (
+        ("基金占用变化上限", "Change of the use of the fund, at most"), _unit("percent")),
+    "least_decisions": (("所需的最少历史决定数", "Decisions needed to judge it"), _plain),
 }  # fmt: skip
 
 
@@ -160,12 +172,16 @@ def _figures(before: Policy, after: Policy) -> Iterator[Change]:
             yield changed(part, place, what, telling(now), telling(was))
 
 
-def _fund(before: Policy, after: Policy) -> Iterator[Change]:
-    for field in (f.name for f in fields(FundCaps) if f.name != "clause"):
-        was, now = getattr(before.fund_caps, field), getattr(after.fund_caps, field)
-        if was != now:
-            what, telling = FUND_FIGURES.get(field, (_plain(field), _plain))
-            yield changed("fund", f"fund.{field}", what, telling(now), telling(was))
+def _tables(before: Policy, after: Policy) -> Iterator[Change]:
+    """Figures of the tables that a policy holds as one: the fund's caps, the change budget."""
+    for part, table in (("fund", "fund_caps"), ("budget", "change_budget")):
+        old, new = getattr(before, table), getattr(after, table)
+        for field in (f.name for f in fields(new) if f.name != "clause"):
+            was, now = getattr(old, field), getattr(new, field)
+            if was != now:
+                what, telling = TABLE_FIGURES.get(field, (_plain(field), _plain))
+                place = f"{PLACES[table]}.{field}"
+                yield changed(part, place, what, telling(now), telling(was))
 
 
 def _grades(before: Policy, after: Policy) -> Iterator[Change]:
@@ -377,4 +393,4 @@ def _table_clauses(policy: Policy) -> dict[str, Clause]:
     return {p: clause for p, clause in policy.clauses if p not in ids and "[" not in p}
 
 
-_PARTS = (_figures, _vouching, _rules, _grades, _rows, _matrix, _caps, _fund, _sources)
+_PARTS = (_figures, _vouching, _rules, _grades, _rows, _matrix, _caps, _tables, _sources)

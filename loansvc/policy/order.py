@@ -56,7 +56,9 @@ def check_rule(rule: Rule, earlier: Sequence[Rule], table: Reader) -> None:
         )
     tests = [rule.requires, *rule.when]
     if all(find(rule, facts).outcome == "approve" for facts in representative_facts(tests)):
-        table.refuse("requires", "is met by every case it applies to; remove the rule")
+        table.refuse(
+            "requires", "is met by every case it applies to, so the rule never speaks; remove it"
+        )
 
 
 def closed(test: Test, *, upward: bool) -> bool:
