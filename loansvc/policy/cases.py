@@ -16,7 +16,7 @@ from typing import Any
 
 from loansvc.policy import Judgement, Policy, judge
 from loansvc.policy.examples import ALWAYS_KNOWN
-from loansvc.policy.order import representative_facts, values_to_try
+from loansvc.policy.order import values_to_try
 from loansvc.policy.rules import DATE_FACTS, SCORE_GRADES, VILLAGE_RATINGS, Test, all_hold
 from loansvc.policy.terms import Cap, Row
 
@@ -183,22 +183,43 @@ class _Maker:
                     yield Case(place, {**facts, "groups": both})
 
     def _reaching(self, rows: Sequence[Row]) -> dict[int, dict[str, Any]]:
-        """For each row that a case can reach, the case with the fewest facts changed."""
-        tests = [test for row in rows for test in row.when]
-        plain = self._graded(self._plain)
-        found: dict[int, tuple[int, dict[str, Any]]] = {}
-        for tried in representative_facts(tests):
-            changes = {f: v for f, v in tried.items() if not _alike(f, v, plain, tests)}
-            if any(v is None and f in NEVER_UNKNOWN for f, v in changes.items()):
-                continue
-            facts = self._set(self._plain, changes)
-            if facts[DATE_FACTS[0]] < self.first_day:
-                continue
-            graded = self._graded(facts)
-            i = next(i for i, row in enumerate(rows) if all_hold(row.when, graded))
-            if i not in found or len(changes) < found[i][0]:
-                found[i] = (len(changes), facts)
-        return {i: facts for i, (_, facts) in sorted(found.items())}
+        """For each row that a case can reach, the case with the fewest facts changed.
+
+        Which rows fit is kept as one bit a row, fact by fact, with the cheapest changes that come
+        to it: the facts of a ladder have too many combinations to try each.
+        """
+        every = (1 << len(rows)) - 1
+        fitting: dict[int, dict[str, Any]] = {every: {}}
+        for fact in sorted({test.fact for row in rows for test in row.when}):
+            ways = self._ways(fact, rows)
+            found: dict[int, dict[str, Any]] = {}
+            for before, changes in fitting.items():
+                for way, change in ways.items():
+                    fits, both = before & way, changes | change
+                    if fits not in found or len(both) < len(found[fits]):
+                        found[fits] = both
+            fitting = found
+        reaching: dict[int, dict[str, Any]] = {}
+        for fits, changes in sorted(fitting.items(), key=lambda item: len(item[1])):
+            first = (fits & -fits).bit_length() - 1  # the lowest bit: the first row that fits
+            reaching.setdefault(first, self._set(self._plain, changes))
+        return dict(sorted(reaching.items()))
+
+    def _ways(self, fact: str, rows: Sequence[Row]) -> dict[int, dict[str, Any]]:
+        """The sets of rows that values of one fact let fit, each with the change that it takes."""
+        of_fact = [[test for test in row.when if test.fact == fact] for row in rows]
+        values = values_to_try(fact, [test for tests in of_fact for test in tests])
+        if fact in DATE_FACTS:
+            values = [day for day in values if day >= self.first_day]
+        elif fact in NEVER_UNKNOWN:
+            values = [value for value in values if value is not None]
+        plain = self._graded(self._plain).get(fact)
+        ways: dict[int, dict[str, Any]] = {}
+        for value in (plain, *values):
+            tried = {fact: value}
+            way = sum(1 << i for i, tests in enumerate(of_fact) if all_hold(tests, tried))
+            ways.setdefault(way, {} if value == plain else tried)
+        return ways
 
     def _limit(self, facts: Facts) -> tuple[int, int]:
         """The limit before caps and the limit, in yuan."""
@@ -211,12 +232,6 @@ def judged(policy: Policy, facts: Facts) -> Judgement:
     case = dict(facts)
     score, lpr_bp = case.pop("score"), case.pop("lpr_bp")
     return judge(policy, case, score=score, lpr_bp=lpr_bp, fund=None)
-
-
-def _alike(fact: str, value: Any, plain: Facts, tests: Sequence[Test]) -> bool:
-    """Whether no test can tell the value from that of the examples."""
-    of_fact = [t for t in tests if t.fact == fact]
-    return all(t.holds({fact: value}) is t.holds(plain) for t in of_fact)
 
 
 def _about(cap: Cap, facts: Facts, limit_yuan: int) -> Iterator[dict[str, Any]]:

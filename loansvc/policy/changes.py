@@ -7,7 +7,7 @@ together with the rows above it: a new row is told with the row it is tried befo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from loansvc.policy.rules import Clause, Test
@@ -194,12 +194,20 @@ def _next(rows: Sequence[Any], j: int) -> Text:
 
 def limit_text(row: LimitRow) -> Text:
     """The limit before factor and caps."""
-    return quantity(row.base_yuan, "yuan")
+    return with_others(quantity(row.base_yuan, "yuan"), row, "base_yuan")
 
 
 def price_text(row: PriceRow) -> Text:
     """The spread over LPR."""
-    return over_lpr_text(row.spread_bp)
+    return with_others(over_lpr_text(row.spread_bp), row, "spread_bp")
+
+
+def with_others(text: Text, row: Any, *told: str) -> Text:
+    """A text, and by its key what a row has that these words do not tell: nothing goes untold."""
+    skipped = ("when", "clause", *told)
+    others = [(f.name, getattr(row, f.name)) for f in fields(row) if f.name not in skipped]
+    more = "".join(f"; {name} {value}" for name, value in others if value is not None)
+    return f"{text[0]}{more}", f"{text[1]}{more}"
 
 
 def over_lpr_text(spread_bp: int) -> Text:
@@ -228,8 +236,9 @@ def tier_text(row: TierRow) -> Text:
     """Tier, who bears which share of a loss, and the counter-guarantee."""
     shares = [(*SHARER_TEXTS[s], n) for s, n in row.shares_percent.items() if n]
     zh, en = COUNTER_GUARANTEE_TEXTS[row.counter_guarantee]
-    return (
+    text = (
         f"{row.tier}，" + "、".join(f"{name}{n}%" for name, _, n in shares) + f"，{zh}",
         f"{row.tier}, " + ", ".join(f"{name} {n} %" for _, name, n in shares)
         + f"; {en[0].lower()}{en[1:]}",
     )  # fmt: skip
+    return with_others(text, row, "tier", "shares_percent", "counter_guarantee")
