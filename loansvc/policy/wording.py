@@ -147,6 +147,8 @@ def condition_text(test: Test) -> Text:
 def _words_text(fact: str, words: frozenset[str]) -> Text:
     """The words it admits; "AA or better" along an order; what it bars where it admits most.
 
+    Every word but "unknown" asks only that the fact is known.
+
     >>> _words_text("grade", frozenset({"R1", "R2", "R3", "R4"}))
     ('为R4及以上', 'is R4 or better')
     >>> _words_text("purpose", frozenset(fact_words("purpose")) - {"consumption"})
@@ -156,6 +158,8 @@ def _words_text(fact: str, words: frozenset[str]) -> Text:
     if fact == "groups":  # one may belong to several, so that no group is barred
         zh, en = list_text(word_text(w, fact) for w in (*every, UNKNOWN) if w in words)
         return f"包括{zh}", f"include {en}"
+    if words == frozenset(every):
+        return "为已知", "is known"
     barred = [word_text(w, fact) for w in every if w not in words]
     if fact not in ORDERED and 0 < len(barred) <= FEW < len(every) - len(barred):
         also = UNKNOWN in words

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from loansvc import cli
 from loansvc.application import PRODUCTS
 from loansvc.cli import policies
 from loansvc.policy.coverage import coverage
+from loansvc.registry import Registry, publish
 from tests.small import POLICY, publish_text, small_models
 
 SMALL = POLICY.replace("PRODUCT", "fast_loan")
@@ -257,3 +260,35 @@ def test_diff_of_one_or_four_is_wrong_usage(shell: Any, arguments: tuple[str, ..
     status, out, err = shell("diff", *arguments)
     assert (status, out) == (2, "")
     assert "Usage:" in err
+
+
+# --- a change, as the README tells it -----------------------------------------------------------
+
+SHIPPED = Path(__file__).parents[2] / "models"
+
+
+def test_a_change_is_copied_checked_compared_and_published(
+    shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bound of one rule, by somebody who forgets the text and the example at first."""
+    models = Path(shutil.copytree(SHIPPED, tmp_path / "models"))
+    monkeypatch.setenv("LOANSVC_MODELS", str(models))
+    old = (models / "policies/credit_loan/2026-07-01.toml").read_text("utf-8")
+    wrong = old.replace("valid_from = 2026-07-01", "valid_from = 2027-01-01").replace(
+        "household_debt_service_percent = { at_most = 55 }",
+        "household_debt_service_percent = { at_most = 50 }",
+    )
+    status, out, _ = shell("check", draft(tmp_path, wrong))
+    assert status == 1
+    assert "refused   draft.toml, example[" in out
+    assert "].expect.outcome: is approve, but the policy gives decline" in out
+    right = wrong.replace(
+        "household_debt_service_percent = 55", "household_debt_service_percent = 50"
+    )
+    assert shell("check", draft(tmp_path, right))[0] == 0
+    _, out, _ = shell("diff", "policies/credit_loan/2026-07-01.toml", "draft.toml")
+    assert "K02 asks that debt service in income is at most 50 % (was at most 55 %)" in out
+    assert "its text is unchanged" in out
+    publish(models, tmp_path / "draft.toml", role="champion", approver="R. Reviewer")
+    policy = Registry.open(models).in_force("credit_loan", date(2027, 1, 1)).policy
+    assert policy.path == "policies/credit_loan/2027-01-01.toml"
