@@ -6,13 +6,19 @@ together with the rows above it: a new row is told with the row it is tried befo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from loansvc.policy.rules import Clause, Test
 from loansvc.policy.terms import LimitRow, PriceRow, Subsidy, TierRow
-from loansvc.policy.wording import COUNTER_GUARANTEE_TEXTS, SHARER_TEXTS, Text, when_text
+from loansvc.policy.wording import (
+    COUNTER_GUARANTEE_TEXTS,
+    SHARER_TEXTS,
+    Text,
+    percent_of_bp_text,
+    when_text,
+)
 from loansvc.reasons import quantity
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
@@ -202,12 +208,21 @@ def price_text(row: PriceRow) -> Text:
     return with_others(over_lpr_text(row.spread_bp), row, "spread_bp")
 
 
+# Keys that a row may do without, and what they are called.
+MORE: Mapping[str, tuple[Text, Callable[[int], Text]]] = {
+    "compensation_rate_cap_bp": (("代偿率上限", "compensation rate at most"), percent_of_bp_text),
+}
+
+
 def with_others(text: Text, row: Any, *told: str) -> Text:
-    """A text, and by its key what a row has that these words do not tell: nothing goes untold."""
-    skipped = ("when", "clause", *told)
-    others = [(f.name, getattr(row, f.name)) for f in fields(row) if f.name not in skipped]
-    more = "".join(f"; {name} {value}" for name, value in others if value is not None)
-    return f"{text[0]}{more}", f"{text[1]}{more}"
+    """A text and what else a row has, by its key where there are no words: nothing goes untold."""
+    zh, en = text
+    for name in (f.name for f in fields(row) if f.name not in ("when", "clause", *told)):
+        value = getattr(row, name)
+        if value is not None:
+            what, telling = MORE.get(name, ((name, name), lambda v: (str(v), str(v))))
+            zh, en = f"{zh}；{what[0]}{telling(value)[0]}", f"{en}; {what[1]} {telling(value)[1]}"
+    return zh, en
 
 
 def over_lpr_text(spread_bp: int) -> Text:

@@ -37,6 +37,7 @@ from loansvc.policy.wording import (
     Text,
     condition_text,
     list_text,
+    percent_of_bp_text,
     test_text,
     when_text,
     word_text,
@@ -107,11 +108,6 @@ def _points(n: int) -> Text:
     return f"{n}分", f"{n} points"
 
 
-def _percent_of_bp(bp: int) -> Text:
-    percent = f"{bp // 100}.{bp % 100:02d}"
-    return f"{percent}%", f"{percent} %"
-
-
 # Field of a policy: its part, its place in the file, what it is, how its value is said.
 FIGURES: Mapping[str, tuple[str, str, Text, Telling]] = {
     "product": ("head", "product", ("产品", "Product"), _plain),
@@ -147,7 +143,7 @@ TABLE_FIGURES: Mapping[str, tuple[Text, Telling]] = {
     "single_client_percent": (
         ("单户担保占基金比例上限", "Share of the fund for one client, at most"), _unit("percent")),
     "compensation_rate_cap_bp": (
-        ("代偿率上限", "Compensation rate, at most"), _percent_of_bp),
+        ("代偿率上限", "Compensation rate, at most"), percent_of_bp_text),
     "related_percent": (
         ("关联方合计占基金比例上限", "Share of the fund for related parties, at most"),
         _unit("percent")),

@@ -121,6 +121,16 @@ def figure_text(fact: str, value: int | date) -> Text:
     return quantity(value, row.unit if row else CONTEXT_UNITS[fact])
 
 
+def percent_of_bp_text(bp: int) -> Text:
+    """Basis points in percent.
+
+    >>> percent_of_bp_text(505)
+    ('5.05%', '5.05 %')
+    """
+    percent = f"{bp // 100}.{bp % 100:02d}"
+    return f"{percent}%", f"{percent} %"
+
+
 def condition_text(test: Test) -> Text:
     """What a test asks, without the name of its fact.
 

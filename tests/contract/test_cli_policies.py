@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -273,8 +273,10 @@ def test_a_change_is_copied_checked_compared_and_published(
     """The bound of one rule, by somebody who forgets the text and the example at first."""
     models = Path(shutil.copytree(SHIPPED, tmp_path / "models"))
     monkeypatch.setenv("LOANSVC_MODELS", str(models))
-    old = (models / "policies/credit_loan/2026-07-01.toml").read_text("utf-8")
-    wrong = old.replace("valid_from = 2026-07-01", "valid_from = 2027-01-01").replace(
+    newest = max((models / "policies/credit_loan").iterdir())
+    day = date.fromisoformat(newest.stem) + timedelta(days=30)
+    old = newest.read_text("utf-8")
+    wrong = old.replace(f"valid_from = {newest.stem}", f"valid_from = {day}").replace(
         "household_debt_service_percent = { at_most = 55 }",
         "household_debt_service_percent = { at_most = 50 }",
     )
@@ -286,9 +288,9 @@ def test_a_change_is_copied_checked_compared_and_published(
         "household_debt_service_percent = 55", "household_debt_service_percent = 50"
     )
     assert shell("check", draft(tmp_path, right))[0] == 0
-    _, out, _ = shell("diff", "policies/credit_loan/2026-07-01.toml", "draft.toml")
+    _, out, _ = shell("diff", f"policies/credit_loan/{newest.name}", "draft.toml")
     assert "K02 asks that debt service in income is at most 50 % (was at most 55 %)" in out
     assert "its text is unchanged" in out
     publish(models, tmp_path / "draft.toml", role="champion", approver="R. Reviewer")
-    policy = Registry.open(models).in_force("credit_loan", date(2027, 1, 1)).policy
-    assert policy.path == "policies/credit_loan/2027-01-01.toml"
+    policy = Registry.open(models).in_force("credit_loan", day).policy
+    assert policy.path == f"policies/credit_loan/{day}.toml"
