@@ -13,7 +13,8 @@ from loansvc.application import PRODUCTS, Application
 from loansvc.decision import Editions
 from loansvc.editions import to_text
 from loansvc.ledger import Ledger
-from loansvc.registry import Registry, publish
+from loansvc.registry import Registry
+from loansvc.registry.publishing import publish
 from loansvc.underwriting import SHANGHAI, Underwriting
 from loansvc.web.examples import example_application
 from loansvc.web.schemas import load_application

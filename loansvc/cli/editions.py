@@ -17,7 +17,8 @@ from loansvc.errors import NoEditionInForce
 from loansvc.ledger import is_there
 from loansvc.monitoring.budget import check as check_budget
 from loansvc.monitoring.reading import n_decided
-from loansvc.registry import Registry, publish
+from loansvc.registry import Registry
+from loansvc.registry.publishing import publish
 from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting, now
 from loansvc.web.presentation import edition_document, newest_first

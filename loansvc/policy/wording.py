@@ -43,7 +43,7 @@ LIABILITY_TEXTS = {
 OUTCOME_TEXTS = {
     "approve": ("通过", "approve"),
     "refer": ("转人工", "refer to a person"),
-    "decline": ("不予受理", "decline"),
+    "decline": ("不予批准", "decline"),
 }
 STAGE_TEXTS = {
     "eligibility": ("准入条件", "eligibility rule"),

@@ -16,7 +16,8 @@ from loansvc import cli
 from loansvc.application import PRODUCTS
 from loansvc.cli import policies
 from loansvc.policy.coverage import coverage
-from loansvc.registry import Registry, publish
+from loansvc.registry import Registry
+from loansvc.registry.publishing import publish
 from tests.small import POLICY, publish_text, small_models
 
 SMALL = POLICY.replace("PRODUCT", "fast_loan")

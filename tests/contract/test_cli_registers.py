@@ -15,7 +15,8 @@ import pytest
 from loansvc import cli
 from loansvc.cli import drafts, editions, registering
 from loansvc.editions import to_text
-from loansvc.registry import LOCK, Registry, publish
+from loansvc.registry import LOCK, Registry
+from loansvc.registry.publishing import publish
 from loansvc.underwriting import SHANGHAI
 from tests.contract.test_cli_villages import BINDS, GOOD, STANDARD, UNKNOWN, csv_of
 from tests.small import QIFANG, RATES, REGISTER, SHIQIAO, WANGTAN, publish_text

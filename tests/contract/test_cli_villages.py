@@ -12,7 +12,7 @@ import pytest
 
 from loansvc import cli
 from loansvc.editions import Reader, read_head, to_text
-from loansvc.registry import publish
+from loansvc.registry.publishing import publish
 from loansvc.villages.document import read_register
 from tests.small import FIRST_DAY, QIFANG, RATES, REGISTER, SHIQIAO, WANGTAN, publish_text
 

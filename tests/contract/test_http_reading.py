@@ -12,7 +12,7 @@ import pytest
 from loansvc import __version__
 from loansvc.application import PRODUCTS
 from loansvc.editions import digest_of, to_text
-from loansvc.registry import publish
+from loansvc.registry.publishing import publish
 from loansvc.villages.signatures import ROLES, digest_of_assessment
 from tests.contract.conftest import Api, is_problem
 from tests.small import (

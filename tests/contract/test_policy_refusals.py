@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from loansvc.errors import EditionRefused
-from loansvc.registry import Registry, publish, read_document
+from loansvc.registry import Registry, read_document
+from loansvc.registry.publishing import publish
 from tests.small import POLICY, TODAY, publish_text, small_models
 
 # The small policy as the next edition of a product: sound before each of the changes below.

@@ -89,7 +89,7 @@ def told(change: Change, before: Policy | None = None) -> list[tuple[str, str, s
         pytest.param(
             put("rule", 1, "otherwise", "refer"), "K01.otherwise",
             "K01, where not met: refer to a person (was decline)",
-            "K01未满足时：转人工（原为不予受理）", id="outcome",
+            "K01未满足时：转人工（原为不予批准）", id="outcome",
         ),
         pytest.param(
             put("rule", 1, "if_unknown", "approve"), "K01.if_unknown",
@@ -255,7 +255,7 @@ def test_a_rule_that_is_new_and_one_that_is_gone_are_told_whole() -> None:
     assert removed.en == f"K09 is gone: {whole}"
     assert added.zh == (
         "新增K09：期限不超过5年。否决规则，适用于还款方式为到期一次还本；"
-        "要求贷款期限不超过5年；未满足：不予受理；未知：转人工"
+        "要求贷款期限不超过5年；未满足：不予批准；未知：转人工"
     )
 
 

@@ -16,7 +16,8 @@ from loansvc.editions import Edition, digest_of, to_text
 from loansvc.errors import EditionRefused, NoEditionInForce, NotFound
 from loansvc.provenance import NONE_NEEDED, NOT_STATED, REQUIRED
 from loansvc.reasons import WORD_TEXTS
-from loansvc.registry import LOCK, Registry, publish
+from loansvc.registry import LOCK, Registry
+from loansvc.registry.publishing import publish
 from tests.small import CARD, RATES, REGISTER, TODAY, TRAINING, publish_text, small_models
 
 CARD_PATH = "scorecards/credit_loan/2026-07-01.json"

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from loansvc.editions import Reader, in_force, read_head, to_text
 from loansvc.errors import EditionRefused, NoEditionInForce
-from loansvc.registry import Registry, publish, read_document
+from loansvc.registry import Registry, read_document
+from loansvc.registry.publishing import publish
 from loansvc.standards import MEASURES, Standard, contradictions, is_conduct, rate, read_standard
 from loansvc.villages import EVIDENCE
 from tests.small import REGISTER, TODAY, publish_text, small_models

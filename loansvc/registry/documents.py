@@ -1,0 +1,184 @@
+"""Documents: the lock and the files it names, read whole or refused with file and reason."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from loansvc.editions import ROLES, Edition, Head, Reader, digest_of, read_head
+from loansvc.errors import EditionRefused
+from loansvc.policy.document import read_policy
+from loansvc.rates import read_rates
+from loansvc.scorecard.document import read_scorecard
+from loansvc.standards import read_standard
+from loansvc.villages.document import read_register
+
+LOCK = "editions.lock"
+SAID = ("reason", "impact")  # what an entry of the lock may say beside it
+MOST_BYTES = 1_000_000  # a card or a policy is a page, not a data set
+FOLDERS = {
+    "scorecard": "scorecards",
+    "villages": "villages",
+    "policy": "policies",
+    "rates": "rates",
+    "standard": "standards/village_rating",
+}
+
+
+def read_lock(folder: Path) -> list[dict[str, str]]:
+    """The publications in the order in which they were made."""
+    data = read_bytes(folder / LOCK, LOCK)
+    with Reader(parse(data, LOCK, ".json"), file=LOCK) as reader:
+        entries = []
+        for table in reader.tables("editions"):
+            with table:
+                entries.append(
+                    {
+                        "kind": table.word("kind", tuple(FOLDERS)),
+                        "product": table.text("product"),
+                        "role": table.word("role", ROLES),
+                        "valid_from": table.day("valid_from").isoformat(),
+                        "approver": table.text("approver"),
+                        "digest": table.text("digest"),
+                        "path": table.text("path"),
+                        **{key: table.text(key) for key in SAID if key in table},
+                    }
+                )
+        return entries
+
+
+def edition_files(folder: Path) -> list[Path]:
+    """Every file that lies where editions lie, whether the lock names it or not."""
+    return sorted(
+        path
+        for kind, name in FOLDERS.items()
+        for path in (folder / name).rglob("*")
+        if path.is_file() and path.suffix != ".md"
+    )
+
+
+def read_all(folder: Path, entries: Sequence[dict[str, str]]) -> list[Edition[Any]]:
+    """The edition of every entry of the lock."""
+    read: dict[str, tuple[str, Head, Any]] = {}  # a file published twice is read once
+    return [read_locked(folder, entry, read) for entry in entries]
+
+
+def read_locked(
+    folder: Path, entry: dict[str, str], read: dict[str, tuple[str, Head, Any]]
+) -> Edition[Any]:
+    """The edition of an entry; `read` keeps the files already read, by path.
+
+    Raises:
+        EditionRefused: the file has changed, or the lock says what the file does not.
+    """
+    path = entry["path"]
+    if path not in read:
+        data = read_bytes(folder / path, path)
+        digest = digest_of(data)
+        if digest == entry["digest"]:  # else it is refused below, and need not be read
+            read[path] = (digest, *parse_document(data, path))
+    else:
+        digest = read[path][0]
+    if digest != entry["digest"]:
+        raise EditionRefused(
+            f"{path}: has changed since it was published (digest {digest}, {LOCK} "
+            f"says {entry['digest']}). Restore the file; a change is a new edition."
+        )
+    _, head, content = read[path]
+    if (head.kind, head.product) != (entry["kind"], entry["product"]):
+        raise EditionRefused(f"{path}: is a {head.kind} of {head.product}, {LOCK} says otherwise.")
+    if entry["valid_from"] < head.valid_from.isoformat():
+        raise EditionRefused(f"{path}: {LOCK} lets it hold before its own first day.")
+    return edition_of(entry, head, content)
+
+
+def edition_of(entry: dict[str, str], head: Head, content: Any) -> Edition[Any]:
+    """A publication with its document."""
+    return Edition(
+        kind=head.kind,
+        product=head.product,
+        role=entry["role"],
+        valid_from=date.fromisoformat(entry["valid_from"]),
+        approver=entry["approver"],
+        digest=entry["digest"],
+        path=entry["path"],
+        head=head,
+        content=content,
+        reason=entry.get("reason", ""),
+        impact=entry.get("impact", ""),
+    )
+
+
+def read_bytes(path: Path, name: str) -> bytes:
+    """The bytes of a plain file of bearable size."""
+    if path.is_symlink() or not path.is_file():
+        raise EditionRefused(f"{name}: is missing or not a plain file. Restore it.")
+    if path.stat().st_size > MOST_BYTES:
+        raise EditionRefused(f"{name}: is larger than {MOST_BYTES} bytes; no edition is.")
+    return path.read_bytes()
+
+
+def parse_document(data: bytes, name: str) -> tuple[Head, Any]:
+    """Head and content of one document, every key of it known and in place."""
+    with Reader(parse(data, name, Path(name).suffix), file=name) as reader:
+        head = read_head(reader)
+        if head.kind == "scorecard":
+            return head, read_scorecard(reader)
+        if head.kind == "villages":
+            return head, read_register(reader, valid_from=head.valid_from)
+        if head.kind == "policy":
+            return head, read_policy(reader, head)
+        if head.kind == "standard":
+            return head, read_standard(reader, head)
+        return head, read_rates(reader, valid_from=head.valid_from)
+
+
+def read_document(path: Path, *, name: str | None = None) -> tuple[Head, Any]:
+    """Head and content of a document that need not be published.
+
+    `name` is what refusals call it, by default its file name.
+
+    Raises:
+        EditionRefused: naming the place and what is wrong with it.
+    """
+    name = name or path.name
+    return parse_document(read_bytes(path, name), name)
+
+
+def read_plain(path: Path) -> dict[str, Any]:
+    """A JSON document as it stands, whatever it holds.
+
+    Raises:
+        EditionRefused: it is not one.
+    """
+    document = parse(read_bytes(path, path.name), path.name, ".json")
+    if not isinstance(document, dict):
+        raise EditionRefused(f"{path.name}: must be a table of keys.")
+    return document
+
+
+def parse(data: bytes, name: str, suffix: str) -> Any:
+    """TOML or strict JSON: no key twice, no NaN."""
+    try:
+        text = data.decode("utf-8")
+        if suffix == ".toml":
+            return tomllib.loads(text)
+        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        form = suffix[1:].upper() or "JSON"
+        raise EditionRefused(f"{name}: is not {form}: {error}. Correct it there.") from None
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise ValueError("a key stands twice in one table")
+    return table
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number")

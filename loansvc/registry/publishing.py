@@ -1,0 +1,221 @@
+"""Publishing: a document checked, taken into the folder and locked, alone among publishers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from loansvc.editions import COUNTY, ROLES, Edition, Head, digest_of, to_text
+from loansvc.errors import EditionRefused
+from loansvc.files import alone_in, write_whole
+from loansvc.provenance import (
+    NONE_NEEDED,
+    impact_assessment_of,
+    missing_from,
+    operator_of,
+    same_person,
+)
+from loansvc.reasons import NUMBER_TEXTS, WORD_TEXTS
+from loansvc.registry import Registry
+from loansvc.registry.documents import (
+    FOLDERS,
+    LOCK,
+    edition_of,
+    parse,
+    parse_document,
+    read_all,
+    read_bytes,
+    read_lock,
+    read_locked,
+)
+from loansvc.scorecard import Scorecard, ScoredCharacteristic
+from loansvc.succession import check_succession
+from loansvc.villages import Register
+
+PLACE = ("kind", "product", "role", "valid_from")  # one edition for each
+MOST_REASON = 500  # characters: a sentence or two, and where the rest is filed
+FORMATS = {
+    "scorecard": ".json",
+    "villages": ".json",
+    "policy": ".toml",
+    "rates": ".json",
+    "standard": ".toml",
+}
+
+
+def publish(
+    folder: Path,
+    source: Path,
+    *,
+    role: str,
+    approver: str,
+    valid_from: date | None = None,
+    today: date | None = None,
+    reason: str | None = None,
+    measure: Callable[[Registry, Edition[Any]], str] | None = None,
+) -> Edition[Any]:
+    """Check a document, take it into the folder and add it to the lock, alone among publishers.
+
+    It holds once the lock names it; what was killed before that is put right by publishing again.
+
+    `valid_from` may be later than the document's own first day. A file of the same stem ending in
+    `.md` (the model card) comes along. A card must say how it was made and by whom, and every
+    characteristic what it is called; whoever made it does not approve it. A register may say only
+    what may follow the one before (`succession`); with `today`, it brings no new revocation or flag
+    for a day already gone.
+
+    `measure` is called for a policy or scorecard that is to decide, once nothing else speaks
+    against it, with the editions as they stand; it refuses, or gives a short text. That text and
+    the `reason` are kept with the publication.
+
+    Raises:
+        EditionRefused: the document is wrong, or another edition starts on the same day.
+    """
+    data = read_bytes(source, source.name)
+    head, content = parse_document(data, source.name)
+    if role not in ROLES or (role == "challenger" and head.kind != "scorecard"):
+        raise EditionRefused(f"{source.name}: only a scorecard can be published as a challenger.")
+    if not approver.strip():
+        raise EditionRefused(f"{source.name}: name the approver: --approver NAME")
+    _check_reason(reason, source.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder):
+        entries = read_lock(folder) if (folder / LOCK).exists() else []
+        entry = {
+            "kind": head.kind,
+            "product": head.product,
+            "role": role,
+            "valid_from": (valid_from or head.valid_from).isoformat(),
+            "approver": approver,
+            "digest": digest_of(data),
+            "path": _place_for(head, entries, digest_of(data)),
+        }
+        _check_publication(entry, head, entries, source.name)
+        if isinstance(content, Scorecard):
+            training = parse(data, source.name, source.suffix).get("training")
+            _check_governance(content, training, entry, entries, source.name)
+        if isinstance(content, Register):
+            _check_register(content, entry, entries, folder, today=today, name=source.name)
+        entry |= {"reason": reason} if reason else {}
+        if measure and role == ROLES[0] and head.kind in ("policy", "scorecard"):
+            in_place = Registry(folder, read_all(folder, entries))
+            impact = measure(in_place, edition_of(entry, head, content))
+            entry |= {"impact": impact} if impact else {}
+        _put(folder, entry["path"], data, card=source.with_suffix(".md"))
+        lock = to_text({"editions": [*entries, entry]})
+        write_whole(folder / LOCK, lock.encode(), part_folder=folder)
+    return edition_of(entry, head, content)
+
+
+def _put(folder: Path, path: str, data: bytes, *, card: Path) -> None:
+    """The document, and the model card before it, in their place."""
+    target = folder / path
+    if target.exists() and target.read_bytes() != data:
+        raise EditionRefused(f"{path}: is there with other content; an edition never changes.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if card.exists() and card.resolve() != target.with_suffix(".md").resolve():
+        write_whole(target.with_suffix(".md"), card.read_bytes(), part_folder=folder)
+    write_whole(target, data, part_folder=folder)
+
+
+def _place_for(head: Head, entries: Sequence[dict[str, str]], digest: str) -> str:
+    """Where the document lies, or will lie: kind, product, first day."""
+    for entry in entries:
+        if entry["digest"] == digest:
+            return entry["path"]
+    product = "" if head.product == COUNTY else f"{head.product}/"
+    stem = f"{FOLDERS[head.kind]}/{product}{head.valid_from}"
+    suffix = FORMATS[head.kind]
+    # A second document of the same day (a challenger beside a champion) is told apart by digest.
+    taken = any(entry["path"] == stem + suffix for entry in entries)
+    return f"{stem}-{digest[7:15]}{suffix}" if taken else stem + suffix
+
+
+def _check_reason(reason: str | None, name: str) -> None:
+    if reason is not None and (
+        not reason.strip() or not reason.isprintable() or len(reason) > MOST_REASON
+    ):
+        raise EditionRefused(
+            f"{name}: a reason is one line of at most {MOST_REASON} characters that says why: "
+            "--force-reason TEXT"
+        )
+
+
+def _check_publication(
+    entry: dict[str, str], head: Head, entries: Sequence[dict[str, str]], name: str
+) -> None:
+    if entry["valid_from"] < head.valid_from.isoformat():
+        raise EditionRefused(f"{name}: cannot hold before its own first day {head.valid_from}.")
+    if any(all(other[k] == entry[k] for k in PLACE) for other in entries):
+        raise EditionRefused(
+            f"{name}: another {entry['role']} {head.kind} of {head.product} starts on "
+            f"{entry['valid_from']}. Choose a later first day: --valid-from DATE"
+        )
+
+
+def _check_governance(
+    card: Scorecard,
+    training: Any,
+    entry: dict[str, str],
+    entries: Sequence[dict[str, str]],
+    name: str,
+) -> None:
+    """Made by one, approved by another; complete unless it held in this role before.
+
+    So a rollback to a card older than these rules is never barred, a promotion is.
+    """
+    if same_person(operator_of(training), entry["approver"]):
+        raise EditionRefused(
+            f"{name}: {entry['approver']} made this card and cannot approve it. "
+            "Have another person publish it: --approver NAME"
+        )
+    if any(all(other[k] == entry[k] for k in ("digest", "role")) for other in entries):
+        return
+    if missing := missing_from(training):
+        raise EditionRefused(
+            f"{name}: does not say how it was made; training lacks {', '.join(missing)}. "
+            "Train it with these stated, or add them to the draft, and publish again."
+        )
+    if same_person(impact_assessment_of(training), NONE_NEEDED) and not card.synthetic:
+        raise EditionRefused(
+            f"{name}: training.governance.impact_assessment_id is {NONE_NEEDED!r}, but the card "
+            "does not say that it is synthetic. Name the impact assessment (PIPL art. 55)."
+        )
+    if untold := [c.name for c in card.characteristics if not _is_told(c)]:
+        raise EditionRefused(
+            f"{name}: no reason could name {', '.join(untold)}. Give each characteristic its "
+            "zh and en text, and every word of it."
+        )
+
+
+def _check_register(
+    register: Register,
+    entry: dict[str, str],
+    entries: Sequence[dict[str, str]],
+    folder: Path,
+    *,
+    today: date | None,
+    name: str,
+) -> None:
+    kinds = ("villages", "standard")
+    check_succession(
+        register,
+        [read_locked(folder, other, {}) for other in entries if other["kind"] in kinds],
+        valid_from=date.fromisoformat(entry["valid_from"]),
+        again=any(other["digest"] == entry["digest"] for other in entries),
+        today=today,
+        name=name,
+    )
+
+
+def _is_told(of: ScoredCharacteristic) -> bool:
+    """Whether a reason can say in zh and en what the characteristic and its words are."""
+    described = of.described
+    if described.own:
+        return described.name not in (described.zh, described.en)
+    if described.words:
+        # A grade (AAA, B) is its own name in both languages.
+        return all(word in WORD_TEXTS or word.isupper() for word in described.words)
+    return described.name in NUMBER_TEXTS
