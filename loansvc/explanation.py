@@ -2,6 +2,7 @@
 
 Written from the same `Case` that the decision was made from: points from base to score, every rule
 with the value read and the clause, and limit, rate, guarantee and expected loss as arithmetic.
+Beside them stands what would change the answer (`remedies/`).
 """
 
 from __future__ import annotations
@@ -13,10 +14,32 @@ from loansvc.decision import Case, Decision, Editions, Exposure
 from loansvc.decision import weigh as weigh_case
 from loansvc.derivation import Line, derivation
 from loansvc.policy import Finding, fact_label
+from loansvc.remedies import note, ways
 from loansvc.scorecard import Scorecard
 
 
 def explain(
+    application: Application, editions: Editions, exposure: Exposure, decision: Decision
+) -> dict[str, Any]:
+    """The lines of the decision, and what would change its outcome, in zh and en."""
+    return lines_of(application, editions, exposure, decision) | what_would_change(
+        application, editions, exposure, decision
+    )
+
+
+def what_would_change(
+    application: Application, editions: Editions, exposure: Exposure, decision: Decision
+) -> dict[str, Any]:
+    """Up to three ways to a better outcome, each decided again, and how to read them."""
+    found = ways(application, editions, exposure)
+    zh, en = note(application, decision.outcome, found)
+    return {
+        "what_would_change": [way.to_document() for way in found],
+        "what_would_change_note": {"zh": zh, "en": en},
+    }
+
+
+def lines_of(
     application: Application, editions: Editions, exposure: Exposure, decision: Decision
 ) -> dict[str, Any]:
     """Score lines that sum to the score, rule lines, and derivation lines, in zh and en."""
@@ -33,7 +56,10 @@ def explain(
                         "credibility": case.standing.credibility_percent / 100},
             "total": total,
         },
-        "rules": [_rule_line(finding) for finding in case.judgement.findings],
+        "rules": [
+            _rule_line(finding, document=editions.policy.head.reference)
+            for finding in case.judgement.findings
+        ],
         "derivation": derivation(case, policy, decision),
     }  # fmt: skip
 
@@ -59,7 +85,8 @@ def _score_lines(case: Case, card: Scorecard) -> list[Line]:
     return lines
 
 
-def _rule_line(finding: Finding) -> Line:
+def _rule_line(finding: Finding, *, document: str) -> Line:
+    """What a rule read and found, its clause, and the document that the clause stands in."""
     rule = finding.rule
     label_zh, label_en = fact_label(rule.requires.fact)
     value = list(finding.value) if isinstance(finding.value, tuple) else finding.value
@@ -76,6 +103,7 @@ def _rule_line(finding: Finding) -> Line:
         "zh": rule.zh,
         "en": rule.en,
         "reference": rule.clause.reference,
+        "document": document,
         "source_grade": rule.clause.source_grade,
         "verify": rule.clause.verify,
     }

@@ -112,6 +112,10 @@ def explain(application_id: str, *, client: str | None, json_: bool) -> None:
         click.echo(f"  {step}")
         for line in lines:
             click.echo(f"    {_figure(line):>14}  {line['en']}")
+    click.echo("  what would change the answer")
+    for way in explanation["what_would_change"]:
+        click.echo(f"    {way['en']}")
+    click.echo(f"    {explanation['what_would_change_note']['en']}")
 
 
 def _value(line: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from loansvc.application import PRODUCTS
 from loansvc.editions import COUNTY, EVERY_KIND, KINDS, ROLES
 from loansvc.policy import DATE_FACTS, OUTCOMES, SCORE_GRADES, SHARERS, TIERS
+from loansvc.remedies import LEVERS, MOST_WAYS
 from loansvc.villages import RATINGS, STATES
 from loansvc.villages.signatures import ROLES as SIGNED_AS
 
@@ -110,14 +111,23 @@ RULE_LINE = _object(
     {
         "id": TEXT, "stage": TEXT, "result": _one_of(RESULTS),
         "outcome": _one_of(OUTCOMES), "fact": TEXT, "label_zh": TEXT, "label_en": TEXT, "value": {},
-        "threshold": TEXT, "zh": TEXT, "en": TEXT, "reference": TEXT, "source_grade": TEXT,
-        "verify": TRUTH,
+        "threshold": TEXT, "zh": TEXT, "en": TEXT, "reference": TEXT, "document": TEXT,
+        "source_grade": TEXT, "verify": TRUTH,
     }
 )  # fmt: skip
 DERIVATION_LINE = _object(
     {"step": TEXT, "zh": TEXT, "en": TEXT, "yuan": WHOLE, "bp": WHOLE, "percent": WHOLE},
     optional=("yuan", "bp", "percent"),
 )
+CHANGE = _object(
+    {"fact": _one_of(tuple(lever.name for lever in LEVERS)),
+     "from": {"type": ["integer", "string", "null"]}, "to": {"type": ["integer", "string"]},
+     "zh": TEXT, "en": TEXT}
+)  # fmt: skip
+WAY = _object(
+    {"outcome": _one_of(OUTCOMES[:-1]), "changes": {**_list(CHANGE), "minItems": 1, "maxItems": 2},
+     "zh": TEXT, "en": TEXT}
+)  # fmt: skip
 EXPLANATION = _object(
     {
         "decision_id": TEXT,
@@ -141,6 +151,8 @@ EXPLANATION = _object(
             {k: _list(DERIVATION_LINE) for k in ("limit", "rate", "guarantee")},
             optional=("limit", "rate", "guarantee"),
         ),
+        "what_would_change": {**_list(WAY), "maxItems": MOST_WAYS},
+        "what_would_change_note": _object({"zh": TEXT, "en": TEXT}),
     }
 )
 VILLAGE = _object(

@@ -257,7 +257,7 @@ def _paths(examples: dict[str, Any]) -> dict[str, Any]:
             get: _operation("getDecision", "One decision as answered", "read",
                             {200: _answer("Decision", "It.")}, (*READ_ERRORS, 404), **one)},
         "/v1/decisions/{application_id}/explanation": {
-            get: _operation("explain", "Points, rules and derivation", "read",
+            get: _operation("explain", "Points, rules, derivation, what would change it", "read",
                             {200: _answer("Explanation", "Why.")}, (*READ_ERRORS, 404), **one)},
         "/v1/decisions/{application_id}/replay": {
             get: _operation("replay", "Decide again from what was recorded", "read",

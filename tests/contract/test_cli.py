@@ -181,6 +181,18 @@ def test_explain_prints_lines_that_add_up(shell: Shell, file: Path) -> None:
     assert sum(points[:-1]) == points[-1] == 626
 
 
+def test_explain_prints_what_would_change_the_answer(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "much.json"
+    file.write_text(json.dumps(document(amount_yuan=200_000)))
+    shell("decide", str(file))
+    lines = shell("explain", NAME)[1].splitlines()
+    start = lines.index("  what would change the answer")
+    assert [line.strip() for line in lines[start + 1 :]] == [
+        "Ask for 135,000 yuan instead of 200,000: the answer becomes approve",
+        "Worked out by deciding again under the same editions, all else equal; no promise.",
+    ]
+
+
 def test_whoever_has_the_shell_finds_any_clients_decision(shell: Shell, file: Path) -> None:
     shell("decide", str(file), "--client", "bank")
     assert shell("explain", NAME)[0] == 0

@@ -190,6 +190,35 @@ def test_explanation_adds_up_to_the_score(api: Api) -> None:
     assert explained["reasons"] == decided["reasons"]
 
 
+def test_explanation_says_what_would_change_the_answer(api: Api) -> None:
+    """The limit is 135,000: in words, in figures, and with no promise."""
+    api.post(a_document(1, loan__amount_yuan=200_000))
+    explained = api.get("/v1/decisions/EXAMPLE-20261123-credit_loan-000001/explanation").get_json()
+    assert explained["what_would_change"] == [
+        {
+            "outcome": "approve",
+            "changes": [
+                {
+                    "fact": "amount_yuan", "from": 200_000, "to": 135_000,
+                    "zh": "将申请金额由200,000元改为135,000元",
+                    "en": "Ask for 135,000 yuan instead of 200,000",
+                }
+            ],
+            "zh": "将申请金额由200,000元改为135,000元：结果变为批准",
+            "en": "Ask for 135,000 yuan instead of 200,000: the answer becomes approve",
+        }
+    ]  # fmt: skip
+    assert "不构成承诺" in explained["what_would_change_note"]["zh"]
+    assert "no promise" in explained["what_would_change_note"]["en"]
+
+
+def test_explanation_of_an_approval_needs_no_change(api: Api) -> None:
+    api.post(a_document(1))
+    explained = api.get("/v1/decisions/EXAMPLE-20261123-credit_loan-000001/explanation").get_json()
+    assert explained["what_would_change"] == []
+    assert explained["what_would_change_note"]["en"] == "Approved: nothing needs to change."
+
+
 def test_replay_is_identical(api: Api) -> None:
     api.post(a_document(1))
     replayed = api.get("/v1/decisions/EXAMPLE-20261123-credit_loan-000001/replay").get_json()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from loansvc.application import GRADES, Application, from_record, to_record
 from loansvc.decision import Decision, Editions, Exposure, decide, weigh
-from loansvc.explanation import explain
+from loansvc.explanation import lines_of
 from loansvc.identifiers import id_check_character
 from loansvc.policy import OUTCOMES, TIERS
 from tests.property.strategies import (
@@ -54,7 +54,7 @@ def test_every_application_gets_a_whole_decision(
     assert len(decision.reasons) <= 4
     if not decision.reasons and decision.outcome != "approve":
         # Only a card whose best score is below the cut-off has nothing to say.
-        score = explain(application, given_editions, exposure, decision)["score"]
+        score = lines_of(application, given_editions, exposure, decision)["score"]
         assert all(line["points"] >= line["best_points"] for line in score["characteristics"])
         assert decision.village.points >= 0
     assert (decision.offer is None) == (decision.guarantee is None)
@@ -81,7 +81,7 @@ def test_the_explanation_adds_up_to_the_score(
     application: Application, given_editions: Editions, exposure: Exposure
 ) -> None:
     decision = decide(application, given_editions, exposure)
-    score = explain(application, given_editions, exposure, decision)["score"]
+    score = lines_of(application, given_editions, exposure, decision)["score"]
     lines = sum(line["points"] for line in score["characteristics"])
     assert score["base_points"] + lines + score["village"]["points"] == decision.score
 

@@ -11,7 +11,7 @@ import pytest
 
 from loansvc.application import PRODUCTS, Application, from_record, to_record
 from loansvc.decision import Editions, Exposure, decide
-from loansvc.explanation import explain
+from loansvc.explanation import lines_of
 from loansvc.identifiers import id_check_character
 from loansvc.registry import Registry
 from loansvc.settings import shipped
@@ -44,7 +44,7 @@ def test_explanations_add_up_and_replay_is_identical(registry: Registry, product
     for application in some_applications(registry, product, N_EACH):
         decision = decide(application, editions, Exposure())
         outcomes.add(decision.outcome)
-        score = explain(application, editions, Exposure(), decision)["score"]
+        score = lines_of(application, editions, Exposure(), decision)["score"]
         points = [line["points"] for line in score["characteristics"]]
         assert score["base_points"] + sum(points) + score["village"]["points"] == decision.score
         recorded = from_record(json.loads(json.dumps(to_record(application))))

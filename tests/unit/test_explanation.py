@@ -125,3 +125,9 @@ def test_a_decline_has_the_limit_and_all_its_rules(editions: Editions) -> None:
     explanation = explained(editions, loan__purpose="securities")
     assert list(explanation["derivation"]) == ["limit"]
     assert [r["id"] for r in explanation["rules"] if r["result"] == "not_met"] == ["R01"]
+
+
+def test_every_rule_names_the_document_its_clause_stands_in(editions: Editions) -> None:
+    """The small policy has the reference "test", as each of its clauses has."""
+    rules = explained(editions)["rules"]
+    assert {(rule["document"], rule["reference"]) for rule in rules} == {("test", "test")}
