@@ -23,16 +23,16 @@ def explain(
 ) -> dict[str, Any]:
     """The lines of the decision, and what would change its outcome, in zh and en."""
     return lines_of(application, editions, exposure, decision) | what_would_change(
-        application, editions, exposure, decision
+        application, editions, exposure
     )
 
 
 def what_would_change(
-    application: Application, editions: Editions, exposure: Exposure, decision: Decision
+    application: Application, editions: Editions, exposure: Exposure
 ) -> dict[str, Any]:
     """Up to three ways to a better outcome, each decided again, and how to read them."""
     found = ways(application, editions, exposure)
-    zh, en = note(application, decision.outcome, found)
+    zh, en = note(weigh_case(application, editions, exposure), found)
     return {
         "what_would_change": [way.to_document() for way in found],
         "what_would_change_note": {"zh": zh, "en": en},

@@ -15,8 +15,8 @@ from itertools import islice
 from typing import Any
 
 from loansvc.application import Application
-from loansvc.decision import Editions, Exposure, decide, weigh
-from loansvc.policy import OUTCOMES
+from loansvc.decision import Case, Editions, Exposure, decide, weigh
+from loansvc.policy import OUTCOMES, fact_label
 from loansvc.remedies.lever import Setting
 from loansvc.remedies.levers import LEVERS
 from loansvc.remedies.search import EnoughTried, Moves, Search
@@ -37,6 +37,9 @@ NOTES = {
                "giving up that right is never suggested."),
     "none": ("在申请人可以改变的事项中，没有找到改变一项或两项即可改变结果的办法。",
              "No change of one or two things that a person can act on was found to change it."),
+    "unknown": ("有未知事项：{zh}。提交后的结果取决于其内容，不作推测；其余事项中没有找到办法。",
+                "Not known: {en}. What they would change depends on what they are and is not "
+                "guessed; nothing else that a person can act on was found to change the answer."),
 }  # fmt: skip
 
 
@@ -111,11 +114,19 @@ def _way(moves: Moves, search: Search) -> Way:
     return Way(outcome, tuple(changes), setting.application, setting.editions)
 
 
-def note(application: Application, outcome: str, found: tuple[Way, ...]) -> tuple[str, str]:
-    """One sentence beside the ways, in Chinese and English: how to read them, or why none."""
+def note(case: Case, found: tuple[Way, ...]) -> tuple[str, str]:
+    """What to know beside the ways, in Chinese and English: how to read them, or why none."""
     if found:
         return NOTES["ways"]
-    if outcome == "approve":
+    if "automated_decision" not in case.application.consent.scopes:
+        return NOTES["person"]
+    if case.judgement.outcome == "approve":
         return NOTES["approved"]
-    automated = "automated_decision" in application.consent.scopes
-    return NOTES["none" if automated else "person"]
+    asked = [f for f in case.judgement.findings if f.result == "unknown" and f.outcome != "approve"]
+    if not asked:
+        return NOTES["none"]
+    labels = dict.fromkeys(fact_label(f.rule.requires.fact) for f in asked)
+    zh, en = NOTES["unknown"]
+    return zh.format(zh="、".join(z for z, _ in labels)), en.format(
+        en=", ".join(e for _, e in labels)
+    )

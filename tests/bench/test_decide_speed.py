@@ -26,14 +26,17 @@ import pytest
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from loansvc.application import Application, characteristics
+from loansvc.application import PRODUCTS, Application, characteristics
 from loansvc.decision import Exposure, decide
 from loansvc.registry import LOCK, Registry
+from loansvc.remedies import ways
 from loansvc.settings import shipped
 from loansvc.training.additive import AdditiveModel, model_columns
 from loansvc.training.blend import Blend
 from loansvc.training.cells import encode
 from loansvc.training.document import card_of
+from loansvc.training.records import application_records
+from loansvc.training.synthetic import generate
 from loansvc.training.train import DEFAULT_SEED, train_scorecard
 from loansvc.underwriting import now
 from loansvc.web.examples import example_application
@@ -134,6 +137,30 @@ def test_one_decision_in_process(models: tuple[Path, str], capsys: pytest.Captur
         for name, times in taken.items():
             middle, high = statistics.median(times), statistics.quantiles(times, n=10)[-1]
             print(f"{name:<52}{middle:>10.1f}{high:>10.1f}{middle / base:>8.1f}")
+
+
+def test_what_would_change_the_answer(capsys: pytest.CaptureFixture) -> None:
+    """Synthetic applications that are not approved, by product: milliseconds, and how many ways."""
+    registry, on = Registry.open(SHIPPED), now().date()
+    with capsys.disabled():
+        print(f"\n\n{'what would change the answer':<30}{'cases':>7}{'p50 ms':>9}{'p90':>7}"
+              f"{'p99':>7}{'most':>7}{'with a way':>12}")  # fmt: skip
+        for product in PRODUCTS:
+            editions = registry.in_force(product, on)
+            frame = generate(600, seed=20_261_123, product=product).frame
+            taken, n_told = [], 0
+            for record in application_records(frame, product=product, applied_on=on, seed=11):
+                application = load_application(
+                    record, today=on, village_codes=registry.village_codes
+                )
+                if decide(application, editions, Exposure()).outcome == "approve":
+                    continue
+                started = time.perf_counter()
+                n_told += bool(ways(application, editions, Exposure()))
+                taken.append((time.perf_counter() - started) * 1000)
+            cuts = statistics.quantiles(taken, n=100)
+            print(f"{product:<30}{len(taken):>7}{cuts[49]:>9.1f}{cuts[89]:>7.1f}{cuts[98]:>7.1f}"
+                  f"{max(taken):>7.1f}{n_told / len(taken):>12.0%}")  # fmt: skip
 
 
 class Load:
