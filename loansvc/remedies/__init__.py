@@ -97,7 +97,8 @@ def ways(application: Application, editions: Editions, exposure: Exposure) -> tu
     search = Search(Setting(case.application, editions), case, exposure)
     found: list[Moves] = []
     with suppress(EnoughTried):  # what was found so far stands
-        found.extend(islice(search.run(), MOST_WAYS))
+        for moves in islice(search.run(), MOST_WAYS):
+            found.append(moves)
     return tuple(_way(moves, search) for moves in found)
 
 

@@ -117,6 +117,16 @@ def test_two_changes_where_no_single_one_will_do(editions: Editions) -> None:
     ]
 
 
+def test_a_search_cut_short_keeps_what_it_found(
+    editions: Editions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The amount takes some twenty decisions, the village's rating the one after them."""
+    changes: dict[str, Any] = {"loan__amount_yuan": 140_000}
+    assert len(found(editions, **changes)) == 2
+    monkeypatch.setattr("loansvc.remedies.search.MOST_DECISIONS", 20)
+    assert found(editions, **changes) == [("approve", ("amount_yuan", 140_000, 135_000))]
+
+
 # --- none -----------------------------------------------------------------------------------------
 
 
