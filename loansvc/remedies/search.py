@@ -183,8 +183,30 @@ class Search:
             most = most_points(self.case, self._card, moved)
             if not could(self.case, self._policy, target, moved, most):
                 continue
-            if moves := self._pair(first, second, target):
+            if self._useful(second, first, target) and (moves := self._pair(first, second, target)):
                 yield moves
+
+    def _useful(self, lever: Lever, other: Lever, target: str) -> bool:
+        """False only where no step of the lever leaves what the other could still put right.
+
+        At the two ends of each stretch: what limit and guarantee hold up at both, they do between.
+        """
+        if not lever.moves.isdisjoint(other.moves):
+            return True
+        most = max(self._track(other, self.start, None).points)
+        track = self._track(lever, self.start, None)
+        return any(
+            could(self._moved(lever, track.steps[step]), self._policy, target, other.moves, most)
+            for stretch in track.stretches
+            for step in dict.fromkeys((stretch[0], stretch[-1]))
+        )
+
+    def _moved(self, lever: Lever, value: Any) -> Case:
+        """The case with this lever alone moved, weighed once."""
+        key = (lever.name, value)
+        if key not in self.moved_once:
+            self.moved_once[key] = self._weigh(lever.move(self.start, value))
+        return self.moved_once[key]
 
     def _pair(self, first: Lever, second: Lever, target: str) -> Moves | None:
         """The first step of the first beside which one of the second will do; then both settled."""
@@ -197,10 +219,7 @@ class Search:
                 continue
             for step in dict.fromkeys((stretch[0], stretch[-1])):
                 a = track.steps[step]
-                setting = first.move(self.start, a)
-                if (first.name, a) not in self.moved_once:
-                    self.moved_once[first.name, a] = self._weigh(setting)
-                case = self.moved_once[first.name, a]
+                setting, case = first.move(self.start, a), self._moved(first, a)
                 b = self._smallest(second, setting, case, target, beside=first)
                 if b is not None:
                     return self._settle(first, a, second, b, target)

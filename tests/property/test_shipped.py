@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -10,10 +11,13 @@ from datetime import date
 import pytest
 
 from loansvc.application import PRODUCTS, Application, from_record, to_record
-from loansvc.decision import Editions, Exposure, decide
+from loansvc.decision import Editions, Exposure, decide, weigh
 from loansvc.explanation import lines_of
 from loansvc.identifiers import id_check_character
+from loansvc.policy import OUTCOMES
 from loansvc.registry import Registry
+from loansvc.remedies import LEVERS, Way, ways
+from loansvc.remedies.lever import Setting
 from loansvc.settings import shipped
 from loansvc.training.records import application_records
 from loansvc.training.synthetic import generate
@@ -104,3 +108,35 @@ def test_synthetic_data_are_called_synthetic(registry: Registry) -> None:
         assert card.synthetic
         assert "synthetic" in card.statement
         assert "合成" in card.statement
+
+
+def settings_short_of(way: Way, start: Setting, lot: random.Random) -> Iterator[Setting]:
+    """The way without one of its changes, with one a step shorter, with one twenty times less."""
+    levers = {lever.name: lever for lever in LEVERS}
+    for change in way.changes:
+        setting = start
+        for other in way.changes:
+            if other is not change:
+                setting = levers[other.fact].move(setting, other.after)
+        yield setting
+        lever = levers[change.fact]
+        steps = lever.steps(setting)
+        reached = steps.index(change.after)
+        if reached:
+            yield lever.move(setting, steps[reached - 1])
+            for _ in range(20):
+                yield lever.move(setting, steps[lot.randrange(reached)])
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_less_than_a_way_asks_for_does_not_suffice(registry: Registry, product: str) -> None:
+    """Ways of real size, which cannot be tried step by step: the last step decides."""
+    editions, lot, n_ways = registry.in_force(product, ON), random.Random(20_261_123), 0
+    for application in some_applications(registry, product, 300):
+        start = Setting(weigh(application, editions, Exposure()).application, editions)
+        for way in ways(application, editions, Exposure()):
+            n_ways += 1
+            for short in settings_short_of(way, start, lot):
+                outcome = decide(short.application, short.editions, Exposure()).outcome
+                assert OUTCOMES.index(outcome) > OUTCOMES.index(way.outcome), way.changes
+    assert n_ways > 50
