@@ -56,8 +56,8 @@ class Editions:
 class Exposure:
     """What the ledger and the guarantee fund knew of this applicant at the moment of decision.
 
-    `policy_loans` counts earlier approvals that have not lapsed, `outstanding_yuan` sums them;
-    `policy_loan_overdue` None: not known.
+    `policy_loans` counts open offers and loans ever drawn, `outstanding_yuan` sums what of them is
+    offered or outstanding; `policy_loan_overdue` None, in decisions of earlier versions: not known.
     """
 
     policy_loans: int = 0
@@ -328,7 +328,8 @@ def _reasons(case: Case, *, outcome: str, automated: bool) -> tuple[Reason, ...]
     judgement = case.judgement
     decisive = _policy_reasons(judgement, asking_for=judgement.outcome)
     lesser = [] if judgement.outcome == "refer" else _policy_reasons(judgement, asking_for="refer")
-    capped = [plain_reason(code) for code in dict.fromkeys(c for _, c in judgement.tier_caps)]
+    fund = [plain_reason(code) for code in dict.fromkeys(c for _, c in judgement.tier_caps)]
+    capped = list(fund)
     if judgement.above_limit:
         capped.append(plain_reason("L01"))
     if judgement.below_minimum:
@@ -348,6 +349,9 @@ def _reasons(case: Case, *, outcome: str, automated: bool) -> tuple[Reason, ...]
     )
     if not reasons and case.application.loan.amount_yuan > judgement.limit.limit_yuan:
         reasons.append(plain_reason("L01"))  # a grade without limit, and nothing cost points
+    told_of_fund = any(reason.kind == "fund" for reason in reasons[:MOST_REASONS])
+    if fund and outcome != "decline" and not told_of_fund:
+        reasons = [*reasons[: MOST_REASONS - 1], fund[0]]  # whoever is moved down is told why
     return tuple(reasons[:MOST_REASONS])
 
 
@@ -398,8 +402,8 @@ def _notices(case: Case, editions: Editions, exposure: Exposure) -> Iterator[str
         yield "LPR_STALE"
     if exposure.fund is None:
         yield "FUND_NOT_STATED"
-    if exposure.policy_loan_overdue is None:
-        yield "EXPOSURE_PARTIAL"
+    known = exposure.policy_loan_overdue is not None
+    yield "EXPOSURE_OWN_LEDGER" if known else "EXPOSURE_PARTIAL"
     if case.standing.state != "rated":
         yield f"VILLAGE_{case.standing.state.upper()}"
     if case.standing.flagged:

@@ -5,6 +5,8 @@
     ├── InvalidApplication        some fields need correcting             422
     ├── NoEditionInForce          nothing published covers that day       422
     ├── ApplicationIdReused       same id, other content                  409
+    ├── InvalidOutcome            a report of a loan needs correcting     422
+    ├── OutcomeRefused            it contradicts what is recorded         409
     ├── NotFound                  no such thing, or not yours             404
     ├── Unauthenticated, Forbidden                                        401, 403
     ├── LedgerUnavailable         the ledger could not be written         503
@@ -21,9 +23,10 @@ A refusal carries no value that a person sent: it names the place and what to do
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,48 @@ class ApplicationIdReused(LoanError):
             "This application_id was decided before with other content. "
             "Use a new application_id for a changed application."
         )
+
+
+class InvalidOutcome(LoanError):
+    """Some fields of what became of a loan need correcting; all of them are named at once."""
+
+    code = "invalid_outcome"
+    status = 422
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("Some fields need correcting.", errors=errors)
+
+
+class OutcomeRefused(LoanError):
+    """What is reported of a loan contradicts what is recorded of it. `code` says how."""
+
+    status = 409
+    texts: ClassVar[Mapping[str, str]] = {
+        "reference_reused": "This reference was used before for another report of this loan. "
+        "Give each report a reference of its own.",
+        "not_approved": "The decision is no approval, so that there is no loan. "
+        "Report outcomes of approved applications only.",
+        "offer_lapsed": "The offer was not drawn within 30 days, and its guarantee was released. "
+        "Decide a new application before the loan is paid out.",
+        "not_disbursed": "The loan is not disbursed yet. Report its disbursement first.",
+        "already_disbursed": "The loan is disbursed already. Report its balance instead.",
+        "more_than_offered": "More than was offered cannot be disbursed under this decision. "
+        "Check the amount, or decide a new application.",
+        "more_than_disbursed": "More than was disbursed cannot be outstanding. Check the amount.",
+        "more_than_fund_share": "The fund stands for less than this. "
+        "Check the amount, and the balance reported last.",
+        "before_decision": "This day is before the day of the decision. Check the date.",
+        "before_disbursement": "This day is before that of the disbursement. Check the date.",
+        "before_balance": "A balance is recorded for a later day. "
+        "Check the date, or report a balance of 0 of that day first.",
+        "already_written_off": "The loan is written off already. Report its balance instead.",
+        "loan_repaid": "The loan is recorded as repaid: nothing more can become of it. "
+        "Check the application_id.",
+    }
+
+    def __init__(self, code: str) -> None:
+        super().__init__(self.texts[code])
+        self.code = code
 
 
 class NotFound(LoanError):

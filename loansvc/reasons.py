@@ -199,6 +199,8 @@ NOTICES: Mapping[str, tuple[str, str]] = {
         "未提供担保基金状况，未做容量校验", "The state of the guarantee fund is not known; its caps were not tested"),
     "EXPOSURE_PARTIAL": (
         "已有政策性贷款仅计入本系统30天内的批准", "Earlier policy loans: only approvals of this system in the last 30 days are counted"),
+    "EXPOSURE_OWN_LEDGER": (
+        "已有政策性贷款仅计入本系统记录", "Earlier policy loans: only those recorded in this ledger are known"),
     "VILLAGE_GRACE": (
         "村级评定已到期，宽限期内降一级使用", "The village rating is past its term; in grace it counts one notch lower"),
     "VILLAGE_EXPIRED": (

@@ -27,6 +27,7 @@ from loansvc.errors import (
     NotReproducible,
 )
 from loansvc.ledger import Entry, Ledger, Reading, Subject, Writing
+from loansvc.ledger.fund import parties_of
 from loansvc.policy import Fund
 from loansvc.registry import Registry
 from loansvc.settings import Settings
@@ -34,7 +35,6 @@ from loansvc.settings import Settings
 SHANGHAI = timezone(timedelta(hours=8))  # no summer time since 1991
 MOST_DAYS_BACK = 90  # of applied_on, for a recorded decision
 MOST_OPENED = 1000  # sealed payloads looked into for one page
-OFFER_OPEN_DAYS = 30  # an approval that was not drawn by then no longer counts as exposure
 
 
 def now() -> datetime:
@@ -42,13 +42,23 @@ def now() -> datetime:
     return datetime.now(SHANGHAI)
 
 
+def stamp(at: datetime) -> str:
+    """A moment as the ledger writes it."""
+    return at.isoformat(timespec="milliseconds")
+
+
 def new_decision_id(at: datetime) -> str:
+    """A new id of a decision, ordered by time."""
+    return new_id("dec", at)
+
+
+def new_id(kind: str, at: datetime) -> str:
     """A new id, ordered by time: UUID version 7 (RFC 9562)."""
     milliseconds = int(at.timestamp() * 1000)
     value = (
         milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62 | secrets.randbits(62)
     )
-    return f"dec_{uuid.UUID(int=value)}"
+    return f"{kind}_{uuid.UUID(int=value)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +146,8 @@ class Underwriting:
             editions = self.registry.in_force(application.product, application.on)
             subject = ledger.subject_for(application.applicant.id_number)
             at = self.clock()
-            exposure = _exposure(ledger, subject, at)
+            ledger.fund.lapse(stamp(at))
+            exposure = _exposure(ledger, subject, application, at)
             decision = verb.decide(application, editions, exposure)
             return self._record(ledger, subject, application, exposure, decision, client, at), True
 
@@ -179,7 +190,7 @@ class Underwriting:
         at = self.clock()
         with self.ledger.reading() as ledger:
             subject = ledger.find_subject(application.applicant.id_number)
-            exposure = _exposure(ledger, subject, at) if subject else Exposure()
+            exposure = _exposure(ledger, subject, application, at)
         decision = verb.decide(application, editions, exposure)
         return body_of(application, decision, decision_id=None, decided_at=at)
 
@@ -289,7 +300,7 @@ def body_of(
         "application_id": application.application_id,
         "product": document.pop("product"),
         "applied_on": document.pop("applied_on"),
-        "decided_at": decided_at.isoformat(timespec="milliseconds"),
+        "decided_at": stamp(decided_at),
         **document,
     }
 
@@ -319,13 +330,31 @@ def _same_again(recorded: Recorded, application: Application) -> Recorded:
     return recorded
 
 
-def _exposure(ledger: Reading, subject: Subject, at: datetime) -> Exposure:
-    """Earlier approvals of this person that are still open; drawings are not recorded yet."""
-    since = (at - timedelta(days=OFFER_OPEN_DAYS)).isoformat(timespec="milliseconds")
-    approvals = ledger.approvals_since(subject, since)
+def _exposure(
+    ledger: Reading, subject: Subject | None, application: Application, at: datetime
+) -> Exposure:
+    """What this ledger knows of the person, and of the guarantee fund if its capital is stated.
+
+    Loans drawn count for ever, repaid ones too (at most three policy loans); offers while open.
+    """
+    ref, moment = subject.ref if subject else "", stamp(at)
+    loans = ledger.fund.of(ref, moment) if subject else []
+    account = ledger.fund.account_at(moment)
+    fund = None
+    if account.capital_yuan is not None:
+        parties = parties_of(to_record(application))
+        fund = Fund(
+            capital_yuan=account.capital_left_yuan,
+            guaranteed_yuan=account.guaranteed_yuan,
+            applicant_guaranteed_yuan=sum(loan.fund_yuan for loan in loans),
+            compensation_rate_bp=account.compensation_rate_bp,
+            related_guaranteed_yuan=ledger.fund.related_yuan(ref, parties, moment),
+        )
     return Exposure(
-        policy_loans=len(approvals),
-        outstanding_yuan=sum(a["decision"]["offer"]["amount_yuan"] for a in approvals),
+        policy_loans=len(loans),
+        policy_loan_overdue=any(loan.overdue for loan in loans),
+        outstanding_yuan=sum(loan.outstanding_yuan for loan in loans),
+        fund=fund,
     )
 
 

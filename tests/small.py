@@ -13,6 +13,8 @@ from loansvc.application import PRODUCTS, Application
 from loansvc.decision import Editions
 from loansvc.editions import to_text
 from loansvc.ledger import Ledger
+from loansvc.ledger.commitments import Fact
+from loansvc.lending import Lending
 from loansvc.registry import Registry
 from loansvc.registry.publishing import publish
 from loansvc.underwriting import SHANGHAI, Underwriting
@@ -136,6 +138,20 @@ def small_underwriting(
     home = folder / "home"
     ledger = Ledger.open(f"sqlite:///{home / 'ledger.db'}", home=home, create=True)
     return Underwriting(Registry.open(models or small_models(folder)), ledger, clock=clock)
+
+
+def with_fund(root: Underwriting, capital_yuan: int) -> Lending:
+    """Reports and fund on this underwriting, the fund's capital stated."""
+    lending = Lending(root)
+    on = root.today()
+    lending.set_fund(capital_yuan=capital_yuan, reference="test", approver="test", on=on)
+    return lending
+
+
+def a_fact(kind: str, amount_yuan: int | None = None, **changes: Any) -> Fact:
+    """A report of a loan, of today, its reference its kind."""
+    given = {"reference": kind, "on": TODAY, **changes}
+    return Fact(kind=kind, amount_yuan=amount_yuan, **given)
 
 
 def small_editions(folder: Path, product: str = "credit_loan") -> Editions:

@@ -15,6 +15,8 @@ from loansvc.cli import (
     decisions,
     editions,
     exporting,
+    fund,
+    outcomes,
     policies,
     registering,
     reporting,
@@ -34,6 +36,8 @@ def loansvc() -> None:
 
 for _group in (
     decisions,
+    outcomes,
+    fund,
     editions,
     policies,
     reporting,

@@ -57,7 +57,7 @@ def _print_decision(body: dict[str, Any]) -> None:
     ]
     if body["offer"]:
         offer, guarantee = body["offer"], body["guarantee"]
-        parts.append(f"limit {_yuan(offer['limit_yuan'])}")
+        parts.append(f"limit {yuan(offer['limit_yuan'])}")
         parts.append(f"rate {offer['rate_bp'] / 100:.2f} %")
         bank = guarantee["shares_percent"]["bank"]
         parts.append(f"tier {guarantee['tier']} (bank bears {bank} %)")
@@ -72,19 +72,28 @@ def _print_decision(body: dict[str, Any]) -> None:
     click.echo(f"  under {' · '.join(named)}")
 
 
-def _yuan(amount: int) -> str:
+def yuan(amount: int) -> str:
+    """An amount as the command line prints it."""
     return f"{amount:,}".replace(",", " ") + " yuan"
 
 
-def _find(root: Underwriting, application_id: str, client: str | None) -> Recorded:
-    """The decision; whoever has the shell may read every client's."""
+def client_of(root: Underwriting, application_id: str, client: str | None) -> str:
+    """Whose decision is meant: whoever has the shell may name every client's.
+
+    Raises:
+        NotFound: several clients used the id and none is named.
+    """
     clients = root.clients_of(application_id)
     if client is None and len(clients) > 1:
         raise NotFound(
             f"Several clients used this application_id: {', '.join(clients)}. "
             "Say whose: --client NAME"
         )
-    return root.find(application_id, client=client or (clients or [CLIENT])[0])
+    return client or (clients or [CLIENT])[0]
+
+
+def _find(root: Underwriting, application_id: str, client: str | None) -> Recorded:
+    return root.find(application_id, client=client_of(root, application_id, client))
 
 
 @click.command()
@@ -134,7 +143,7 @@ def _value(line: dict[str, Any]) -> str:
 
 def _figure(line: dict[str, Any]) -> str:
     if "yuan" in line:
-        return _yuan(line["yuan"])
+        return yuan(line["yuan"])
     if "bp" in line:
         return f"{line['bp']} bp"
     return f"{line['percent']} %" if "percent" in line else ""

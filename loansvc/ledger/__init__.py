@@ -35,11 +35,13 @@ from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
 from loansvc.ledger import tables
 from loansvc.ledger.chain import Entry, Problem, problems_of
 from loansvc.ledger.entries import Reading, Subject, Writing, entry_of
+from loansvc.ledger.fund import differences, rebuild
 from loansvc.ledger.vault import Vault
 
 __all__ = ["Entry", "Ledger", "Problem", "Reading", "Subject", "Vault", "Writing", "is_there"]
 
 VERIFY_ROWS = 1000  # rows fetched at a time while verifying
+BEFORE_FUND = "0001"  # the tables that had no commitments yet
 SHORT_WAIT_MS = 3  # SQLite sleeps 1 and 2 ms, then says busy
 
 
@@ -109,7 +111,7 @@ class Ledger:
             home / "vault.json", given=vault_keys, create=create and revision is None
         )
         if create:
-            migrate(engine)
+            migrate(engine, vault)
         ledger = cls(engine, vault, busy_timeout_ms=busy_timeout_ms)
         ledger.check_keys()
         return ledger
@@ -180,12 +182,22 @@ class Ledger:
 
         Finds what was edited, removed or reordered, in entries and payloads, and a rewritten
         chain or a tail cut off, through the marked head. An older copy of the whole database is
-        not found here: that needs a checkpoint kept elsewhere.
+        not found here: that needs a checkpoint kept elsewhere. Where the entries are whole, the
+        tables that follow from them are worked out anew and compared.
         """
         with self.snapshot() as connection:
-            found = list(problems_of(_rows(connection)))
-            head = connection.execute(select(tables.chain_head)).first()
-            without_key = list(self._without_key(connection))
+            last, problems = self._chained(connection)
+            problems += self._without_key(connection)
+            if not problems:  # what does not follow from spoilt entries says nothing of its own
+                recorded = Reading(connection, self._vault).all_recorded()
+                problems += differences(connection, self._vault, recorded)
+        problems.sort(key=lambda problem: problem.sequence)
+        return last.sequence if last else 0, problems
+
+    def _chained(self, connection: Connection) -> tuple[Entry | None, list[Problem]]:
+        """The last entry, and what is wrong with the entries and their head."""
+        found = list(problems_of(_rows(connection)))
+        head = connection.execute(select(tables.chain_head)).first()
         last = found.pop() if found and isinstance(found[-1], Entry) else None
         problems = [p for p in found if isinstance(p, Problem)]
         assert last is None or isinstance(last, Entry)
@@ -199,9 +211,7 @@ class Ledger:
             problems.append(Problem(n_entries + 1, "entries at the end are missing"))
         elif last is not None and (head.sequence, head.hash) != (n_entries, last.hash):
             problems.append(Problem(n_entries, "the chain does not end in its head"))
-        problems += without_key
-        problems.sort(key=lambda problem: problem.sequence)
-        return n_entries, problems
+        return last, problems
 
     def _without_key(self, connection: Connection) -> Iterator[Problem]:
         """The first entry of each person whose payloads no key opens any more."""
@@ -317,15 +327,18 @@ def _begin_writing(connection: Connection, *, patience_ms: int) -> None:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience_ms}")
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the tables to this version."""
+def migrate(engine: Engine, vault: Vault) -> None:
+    """Bring the tables to this version, and fill those that follow from the entries."""
     with (
         _database_errors(),
         engine.execution_options(loansvc_writes=True).begin() as connection,
     ):
+        before = MigrationContext.configure(connection).get_current_revision()
         config = _alembic()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        if before == BEFORE_FUND:
+            rebuild(connection, vault, Reading(connection, vault).all_recorded())
 
 
 def _alembic() -> Config:

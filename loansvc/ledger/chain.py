@@ -13,7 +13,11 @@ GENESIS = "sha256:" + "0" * 64  # what the first entry names as its predecessor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One row of the ledger. Carries nothing that is computed from a person's data."""
+    """One row of the ledger. Carries nothing that is computed from a person's data.
+
+    `kind` is decision, outcome or fund. An entry that is no decision carries an id of its own in
+    `decision_id` and leaves tier and editions empty (`ledger/tables.py` says which column is what).
+    """
 
     sequence: int
     kind: str

@@ -1,13 +1,14 @@
 """Entries: what is read and written within one transaction of the ledger.
 
 A payload is sealed with the key of its person and bound to its decision; an entry is chained to the
-one before, and the head is marked.
+one before, the head is marked, and what the entry means for the guarantee fund is kept with it.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -15,9 +16,12 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from loansvc.errors import LedgerDamaged
 from loansvc.ledger import tables
+from loansvc.ledger.book import Movement
 from loansvc.ledger.chain import GENESIS, Entry, entry_hash, sha256
+from loansvc.ledger.fund import FundReading, FundWriting, Rebuilt
 from loansvc.ledger.vault import Vault, seal, unseal
 
+ROWS = 1000  # fetched at a time where every entry is read
 SCHEMA = 1  # of the payload: its first byte, and part of what its seal is bound to
 
 
@@ -50,6 +54,7 @@ class Reading:
     def __init__(self, connection: Connection, vault: Vault) -> None:
         self._connection = connection
         self._vault = vault
+        self.fund = FundReading(connection, vault)
 
     def find(self, client: str, application_id: str) -> Entry | None:
         """The decision on that application of that client."""
@@ -124,20 +129,61 @@ class Reading:
         ).first()
         return self._subject(row) if row else None
 
-    def approvals_since(self, subject: Subject, since: str) -> list[dict[str, Any]]:
-        """Payloads of the approvals of one person decided at or after `since`, any client."""
-        entry, payload = tables.entry.c, tables.payload.c
-        rows = self._connection.execute(
-            select(entry.decision_id, payload.sealed)
-            .join(tables.payload, payload.sequence == entry.sequence)
-            .where(
-                entry.subject_ref == subject.ref,
-                entry.outcome == "approve",
-                entry.decided_at >= since,
-            )
-            .order_by(entry.sequence)
+    def outcomes_of(self, decision: Entry) -> list[tuple[Entry, dict[str, Any]]]:
+        """What was recorded of the loan that a decision approved, oldest first, with payloads."""
+        entry = tables.entry.c
+        query = select(tables.entry).where(
+            entry.client == decision.client,
+            entry.application_id == decision.application_id,
+            entry.kind == "outcome",
         )
-        return [subject.unseal(row.sealed, row.decision_id) for row in rows]
+        found = [entry_of(row) for row in self._connection.execute(query.order_by(entry.sequence))]
+        return [(one, self.payload_of(one)) for one in found]
+
+    def capital(self) -> tuple[Entry, dict[str, Any]] | None:
+        """The entry by which the fund's capital was last stated, and what it says."""
+        query = select(tables.entry).where(
+            tables.entry.c.sequence == self.fund.account.set_sequence
+        )
+        row = self._connection.execute(query).first()
+        return (entry_of(row), self.payload_of(entry_of(row))["fund"]) if row else None
+
+    def movements(self, until: str) -> list[Movement]:
+        """Everything that moved the guarantee fund, in order; lapses until that instant."""
+        rebuilt = Rebuilt(self._vault)
+        return [*rebuilt.read(self.all_recorded()), *rebuilt.lapsed(until)]
+
+    def all_recorded(self) -> Iterator[tuple[Entry, dict[str, Any]]]:
+        """Every entry with its payload, oldest first.
+
+        Raises:
+            LedgerDamaged: one cannot be opened.
+        """
+        query = (
+            select(tables.entry, tables.payload.c.sealed)
+            .join(tables.payload, tables.payload.c.sequence == tables.entry.c.sequence)
+            .order_by(tables.entry.c.sequence)
+        )
+        subjects: dict[str, Subject] = {}
+        for row in self._connection.execution_options(yield_per=ROWS).execute(query):
+            subject = subjects.get(row.subject_ref)
+            if subject is None:
+                subject = subjects[row.subject_ref] = self.subject_of(row.subject_ref)
+            yield entry_of(row), subject.unseal(row.sealed, row.decision_id)
+
+    def subject_of(self, subject_ref: str) -> Subject:
+        """The person of that reference.
+
+        Raises:
+            LedgerDamaged: no key opens the payloads of that person.
+        """
+        query = select(tables.subject_key).where(tables.subject_key.c.subject_ref == subject_ref)
+        row = self._connection.execute(query).first()
+        if row is None:
+            raise LedgerDamaged(
+                "The key of a person's records is missing. Run: loansvc ledger verify"
+            )
+        return self._subject(row)
 
     def _subject(self, row: Row[Any]) -> Subject:
         return Subject(
@@ -147,6 +193,12 @@ class Reading:
 
 class Writing(Reading):
     """The one write transaction: what is appended here is on disk when the block has ended."""
+
+    fund: FundWriting
+
+    def __init__(self, connection: Connection, vault: Vault) -> None:
+        super().__init__(connection, vault)
+        self.fund = FundWriting(connection, vault)
 
     def subject_for(self, id_number: str) -> Subject:
         """The person with this ID number, entered on first sight."""
@@ -165,7 +217,13 @@ class Writing(Reading):
         return Subject(ref, data_key)
 
     def append(self, subject: Subject, payload: dict[str, Any], **fields: str) -> Entry:
-        """Chain a new entry of this person; `fields` are the columns that it does not work out."""
+        """Chain a new entry of this person; `fields` are the columns that it does not work out.
+
+        Commitments and the fund's account follow in the same transaction.
+
+        Raises:
+            OutcomeRefused: an outcome contradicts what is recorded; nothing of it stays.
+        """
         head = self._connection.execute(select(tables.chain_head).with_for_update()).first()
         sealed = subject.seal(payload, fields["decision_id"])
         content: dict[str, Any] = {
@@ -181,6 +239,7 @@ class Writing(Reading):
             insert(tables.payload).values(sequence=entry.sequence, sealed=sealed)
         )
         self._move_head(entry, first=head is None)
+        self.fund.take(entry, payload)
         return entry
 
     def _move_head(self, entry: Entry, *, first: bool) -> None:

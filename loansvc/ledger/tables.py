@@ -3,11 +3,29 @@
 Only `entry` is chained and never changes. Nothing in it is computed from a person's data: the
 application lies sealed in `payload`, the way from an ID number to a `subject_ref` in `subject`, the
 key that opens the payloads in `subject_key`; those can be destroyed and the chain still verifies.
+
+An entry is of a kind. `decision`: the columns hold what they are called. `outcome`, what became of
+an approved loan: client, application and product of the decision, in `outcome` the kind of fact, in
+`decision_id` an id of its own (out_…), no tier and no editions. `fund`, the fund's capital stated:
+client and application empty, in `decision_id` an id of its own (fund_…).
+
+`commitment`, `fund_account` and `related` are a projection: worked out from the entries in the same
+transaction, so that a decision reads the fund at once; `ledger verify` works them out anew.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    text,
+)
 
 metadata = MetaData()
 
@@ -36,6 +54,10 @@ entry = Table(
         sqlite_where=text("kind = 'decision'"), postgresql_where=text("kind = 'decision'"),
     ),
     Index("entry_client_sequence", "client", "sequence"),
+    Index(
+        "entry_outcomes", "client", "application_id", "sequence",
+        sqlite_where=text("kind = 'outcome'"), postgresql_where=text("kind = 'outcome'"),
+    ),
 )  # fmt: skip
 
 payload = Table(
@@ -75,6 +97,49 @@ keyring = Table(
     Column("purpose", String(32), primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("fingerprint", String(96), nullable=False),
+)
+
+commitment = Table(
+    "commitment",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("client", String(64), nullable=False),
+    Column("application_id", String(64), nullable=False),
+    Column("decision_id", String(40), nullable=False),
+    Column("subject_ref", String(32), nullable=False, index=True),
+    Column("offered_yuan", BigInteger, nullable=False),
+    Column("fund_percent", Integer, nullable=False),
+    Column("lapses_at", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("outstanding_yuan", BigInteger, nullable=False),
+    Column("fund_yuan", BigInteger, nullable=False),
+    Column("drawn_yuan", BigInteger, nullable=False),
+    Column("drawn_on", String(10), nullable=False),
+    Column("balance_on", String(10), nullable=False),
+    Column("claims_yuan", BigInteger, nullable=False),
+    Column("most_days_past_due", Integer, nullable=False),
+    Column("overdue", Integer, nullable=False),
+    Index("commitment_application", "client", "application_id", unique=True),
+    Index("commitment_lapses", "state", "lapses_at"),
+)
+
+fund_account = Table(
+    "fund_account",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("capital_yuan", BigInteger),
+    Column("reserved_yuan", BigInteger, nullable=False),
+    Column("drawn_yuan", BigInteger, nullable=False),
+    Column("claims_yuan", BigInteger, nullable=False),
+    Column("carried_yuan", BigInteger, nullable=False),
+    Column("set_sequence", Integer, nullable=False),
+)
+
+related = Table(
+    "related",
+    metadata,
+    Column("party", String(96), primary_key=True),
+    Column("subject_ref", String(32), primary_key=True, index=True),
 )
 
 client_key = Table(

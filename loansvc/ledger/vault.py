@@ -27,6 +27,7 @@ PURPOSES = ("pseudonym", "key_encryption", "chain")
 KEY_BYTES = 32
 NONCE_BYTES = 12  # 96 random bits, as NIST SP 800-38D recommends for GCM
 DOMAIN = b"loansvc resident id\x00"  # keeps these pseudonyms apart from any other use of the key
+PARTY_DOMAIN = b"loansvc related party\x00"  # so that `related` cannot be joined with `subject`
 
 Keys = Mapping[str, Mapping[int, bytes]]
 
@@ -69,7 +70,16 @@ class Vault:
 
     def pseudonyms(self, id_number: str) -> list[str]:
         """The keyed pseudonyms of a person, under the current key first."""
-        message = DOMAIN + id_number.encode("ascii")
+        return self._marks(DOMAIN + id_number.encode("ascii"))
+
+    def party_marks(self, party: str) -> list[str]:
+        """The keyed pseudonyms of an ID number or social credit code as somebody's related party.
+
+        Under every version of the key: two marks of one party meet whichever key was current.
+        """
+        return self._marks(PARTY_DOMAIN + party.encode("ascii"))
+
+    def _marks(self, message: bytes) -> list[str]:
         versions = sorted(self._keys["pseudonym"].items(), reverse=True)
         return [f"v{version}:{_mac(key, message)}" for version, key in versions]
 

@@ -10,7 +10,7 @@ from flask import Flask, Response, g, request
 
 from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting
-from loansvc.web import api, docs, problems
+from loansvc.web import api, docs, outcomes, problems
 from loansvc.web.strict_json import MOST_BYTES
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -45,6 +45,7 @@ def create_app(underwriting: Underwriting | None = None) -> Flask:
     app.after_request(_finish_response)
     problems.install(app)
     app.register_blueprint(api.blueprint)
+    app.register_blueprint(outcomes.blueprint)
     app.register_blueprint(docs.blueprint)
     return app
 

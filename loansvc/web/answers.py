@@ -6,6 +6,8 @@ from typing import Any
 
 from loansvc.application import PRODUCTS
 from loansvc.editions import COUNTY, EVERY_KIND, KINDS, ROLES
+from loansvc.ledger.commitments import KINDS as OUTCOME_KINDS
+from loansvc.ledger.commitments import STATES as LOAN_STATES
 from loansvc.policy import DATE_FACTS, OUTCOMES, SCORE_GRADES, SHARERS, TIERS
 from loansvc.remedies import LEVERS, MOST_WAYS
 from loansvc.villages import RATINGS, STATES
@@ -219,6 +221,41 @@ PRODUCT = _object(
     }
 )  # fmt: skip
 
+INSTANT: Schema = {"type": "string", "format": "date-time"}
+OUTCOME = _object(
+    {
+        "outcome_id": TEXT, "decision_id": TEXT, "application_id": TEXT, "reference": TEXT,
+        "kind": _one_of(OUTCOME_KINDS), "on": DAY, "amount_yuan": WHOLE, "days": WHOLE,
+        "recorded_at": INSTANT, "ledger": _object({"sequence": WHOLE, "hash": TEXT}),
+    },
+    optional=("amount_yuan", "days"),
+)  # fmt: skip
+LOAN = _object(
+    {
+        "state": _one_of(LOAN_STATES), "offered_yuan": WHOLE, "lapses_at": INSTANT,
+        "disbursed_yuan": WHOLE, "outstanding_yuan": WHOLE, "fund_percent": WHOLE,
+        "fund_yuan": WHOLE, "claims_yuan": WHOLE, "most_days_past_due": WHOLE, "overdue": TRUTH,
+    }
+)  # fmt: skip
+FUND_CAPS = _object(
+    {
+        "product": _one_of(PRODUCTS), "multiple": WHOLE, "most_guaranteed_yuan": WHOLE,
+        "free_yuan": WHOLE, "single_client_percent": WHOLE, "single_client_yuan": WHOLE,
+        "related_percent": _or_null(WHOLE), "related_yuan": _or_null(WHOLE),
+        "compensation_rate_cap_bp": WHOLE, "within_compensation_rate": TRUTH,
+        "policy": EDITION_REFERENCE,
+    }
+)  # fmt: skip
+FUND = _object(
+    {
+        "as_of": INSTANT,
+        "set": _or_null(_object({"on": DAY, "reference": TEXT, "recorded_at": INSTANT})),
+        "capital_yuan": _or_null(WHOLE), "claims_paid_yuan": WHOLE, "capital_left_yuan": WHOLE,
+        "reserved_yuan": WHOLE, "drawn_yuan": WHOLE, "guaranteed_yuan": WHOLE,
+        "compensation_rate_bp": WHOLE, "caps": _list(FUND_CAPS),
+    }
+)  # fmt: skip
+
 SCHEMAS: dict[str, Schema] = {
     "Decision": _object(DECISION),
     "PreviewAnswer": _object(PREVIEW),
@@ -235,6 +272,16 @@ SCHEMAS: dict[str, Schema] = {
             "editions": _object(dict.fromkeys(KINDS, EDITION_REFERENCE)),
         }
     ),
+    "OutcomeAnswer": OUTCOME,
+    "OutcomeList": _object(
+        {
+            "application_id": TEXT,
+            "decision_id": TEXT,
+            "loan": _or_null(LOAN),
+            "data": _list(_ref("OutcomeAnswer")),
+        }
+    ),
+    "Fund": FUND,
     "Village": VILLAGE,
     "VillageList": _page("Village"),
     "VillageHistory": _object(

@@ -6,18 +6,15 @@ from datetime import date
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, request
-from gunicorn.http.errors import ParseException
-from marshmallow import Schema, ValidationError
+from flask import Blueprint, Response
+from marshmallow import ValidationError
 
 from loansvc import __version__
 from loansvc.application import PRODUCTS, Application
 from loansvc.editions import COUNTY, EVERY_KIND, ROLES, Edition, digest_of, in_force
 from loansvc.errors import (
     EditionRefused,
-    FieldError,
     InvalidApplication,
-    InvalidRequest,
     NotFound,
 )
 from loansvc.policy import OUTCOMES
@@ -32,8 +29,8 @@ from loansvc.web.presentation import (
     village_history_document,
 )
 from loansvc.web.problems import answer
+from loansvc.web.requests import json_document, query_of
 from loansvc.web.schemas import StrictSchema, flat_errors, load_application
-from loansvc.web.strict_json import loads
 
 blueprint = Blueprint("api", __name__)
 MOST_ROWS = 100
@@ -79,7 +76,7 @@ DecisionsQuerySchema = StrictSchema.from_dict(
 @requires("decide")
 def decide() -> Response:
     """Decide and record: 201 new, 200 the same application again."""
-    recorded, is_new = underwriting().decide(_application(_document()), client=client())
+    recorded, is_new = underwriting().decide(_application(json_document()), client=client())
     response = answer(recorded.answer(), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
     if is_new:
         response.headers["Location"] = f"/v1/decisions/{recorded.entry.application_id}"
@@ -92,7 +89,7 @@ def decide() -> Response:
 @requires("decide")
 def preview() -> Response:
     """The same answer, recorded nowhere; `editions` may ask for another day or the challenger."""
-    document = _document()
+    document = json_document()
     override: dict[str, Any] = {}
     if isinstance(document, dict) and "editions" in document:
         asked = document.pop("editions")
@@ -109,7 +106,7 @@ def preview() -> Response:
 @requires("read")
 def decisions() -> Response:
     """Decisions of this client, newest first, a page at a time."""
-    query = _query(DecisionsQuerySchema)
+    query = query_of(DecisionsQuerySchema)
     found, before = underwriting().page(
         client=client(),
         limit=int(query["limit"] or DEFAULT_ROWS),
@@ -176,7 +173,7 @@ def village(code: str) -> Response:
 @requires("read")
 def village_history(code: str) -> Response:
     """What every register said of one village that was new, and what followed by itself."""
-    _query(StrictSchema)
+    query_of(StrictSchema)
     return answer(village_history_document(history_of(code, underwriting().registry.editions)))
 
 
@@ -192,7 +189,7 @@ def products() -> Response:
 @requires("read")
 def editions() -> Response:
     """Publications, newest first; with `on` those in force that day."""
-    query = _query(EditionsQuerySchema)
+    query = query_of(EditionsQuerySchema)
     wanted = [
         e
         for e in underwriting().registry.editions
@@ -234,54 +231,15 @@ def version() -> Response:
     return answer({"version": __version__, "api": "v1"})
 
 
-def _document() -> Any:
-    """The request's JSON document, read strictly."""
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if request.mimetype != "application/json" or charset not in ("utf-8", "utf8"):
-        raise InvalidRequest(
-            "Send JSON in UTF-8 with Content-Type: application/json.",
-            code="unsupported_media_type",
-            status=415,
-        )
-    try:
-        return loads(request.get_data(cache=False))
-    except (ParseException, OSError):
-        # gunicorn raises these while the body is read: broken chunks, or the caller has gone.
-        raise InvalidRequest("The body could not be read whole. Send it again.") from None
-
-
 def _application(document: Any) -> Application:
     root = underwriting()
     codes = root.registry.village_codes
     return load_application(document, today=root.today(), village_codes=codes)
 
 
-def _query(schema: type[Schema]) -> dict[str, Any]:
-    """The query parameters, strictly: unknown or repeated ones are refused."""
-    fields = schema()
-    repeated = [name for name, values in request.args.lists() if len(values) > 1]
-    if repeated:
-        raise InvalidRequest(
-            "A query parameter is given twice. Give it once.", code="invalid_query"
-        )
-    try:
-        query: dict[str, Any] = fields.load(request.args.to_dict())
-    except ValidationError as error:
-        raise _InvalidQuery(flat_errors(error, "")) from None
-    return query
-
-
-class _InvalidQuery(InvalidRequest):
-    """A query parameter is not of its form."""
-
-    def __init__(self, errors: list[FieldError]) -> None:
-        super().__init__("Some query parameters need correcting.", code="invalid_query")
-        self.errors = tuple(errors)
-
-
 def _on() -> date:
     """The day of the query, today unless given."""
-    on = _query(OnSchema)["on"]
+    on = query_of(OnSchema)["on"]
     return on if isinstance(on, date) else underwriting().today()
 
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from loansvc.application import PRODUCTS
-from loansvc.identifiers import id_check_character
+from loansvc.identifiers import id_check_character, uscc_check_character
 
 # What a product asks for in place of the credit loan's figures.
 LOANS: dict[str, dict[str, Any]] = {
@@ -47,7 +47,7 @@ def example_application(product: str, *, today: date, number: int) -> dict[str, 
         ],
         "business": {
             "entity": "family_farm",
-            "uscc": "92340521MA2N00022W",
+            "uscc": invented_uscc(number, product),
             "industry": "A0412",
             "started_on": (today - timedelta(days=1697)).isoformat(),
             "employees": 3,
@@ -79,6 +79,16 @@ def example_application(product: str, *, today: date, number: int) -> dict[str, 
 def _credential(kind: str, number: str, today: date, *, days: int) -> dict[str, Any]:
     issued_on = (today - timedelta(days=days)).isoformat()
     return {"kind": kind, "issuer": "hrss", "number": number, "issued_on": issued_on}
+
+
+def invented_uscc(number: int, product: str = PRODUCTS[0]) -> str:
+    """A social credit code of nobody's firm: its area code was never assigned.
+
+    >>> invented_uscc(7)
+    '92999999MA00000076'
+    """
+    characters = f"92999999MA{PRODUCTS.index(product)}{number:06d}"
+    return characters + uscc_check_character(characters)
 
 
 def invented_id_number(number: int, product: str = PRODUCTS[0]) -> str:

@@ -18,6 +18,7 @@ from loansvc.underwriting import Underwriting, body_of
 from loansvc.web import answers
 from loansvc.web.examples import example_application
 from loansvc.web.fields import Day, Parties, Pattern, Text, Whole, Word, Words, YesNo
+from loansvc.web.outcomes import OutcomeSchema
 from loansvc.web.problems import problem_document
 from loansvc.web.schemas import ApplicationSchema, load_application
 
@@ -32,7 +33,7 @@ ERRORS = {
     403: "The key lacks the scope.",
     404: "There is no such thing, or it belongs to another client.",
     405: "This address does not take that method.",
-    409: "This application_id was used before with other content.",
+    409: "An id was used before with other content, or the record says otherwise.",
     413: "The body is larger than 64 KiB.",
     415: "The body is not declared as JSON.",
     422: "Some fields need correcting; all are named.",
@@ -58,6 +59,7 @@ def openapi_document(underwriting: Underwriting) -> dict[str, Any]:
         "key", {"type": "http", "scheme": "bearer", "description": "lsk_<key id>_<secret>"}
     )
     spec.components.schema("Application", schema=ApplicationSchema)
+    spec.components.schema("Outcome", schema=OutcomeSchema)
     for name, schema in answers.SCHEMAS.items():
         spec.components.schema(name, schema)
     for status, says in ERRORS.items():
@@ -126,7 +128,7 @@ def _examples(underwriting: Underwriting) -> dict[str, Any]:
     for name, document in (("approve", good), ("refer", person_decides), ("decline", barred)):
         application = load_application(document, today=today, village_codes=codes)
         editions = underwriting.registry.in_force(application.product, today)
-        decision = decide(application, editions, Exposure())
+        decision = decide(application, editions, Exposure(policy_loan_overdue=False))
         body = body_of(application, decision, decision_id=EXAMPLE_ID, decided_at=at)
         body["ledger"] = {"sequence": 1042, "hash": EXAMPLE_HASH}
         found["applications"][name] = {"value": document}
@@ -216,6 +218,12 @@ LIST_PARAMETERS = [
     _query("cursor", {"type": "string", "pattern": "^[0-9]{1,18}$"}, "`next` of an earlier page."),
     _query("limit", {"type": "integer", "minimum": 1, "maximum": 100}, "Rows a page; 20."),
 ]
+OUTCOME_EXAMPLES = {
+    "disbursed": {"value": {"reference": "D-1", "kind": "disbursed", "on": "2026-11-25",
+                            "amount_yuan": 120_000}},
+    "days_past_due": {"value": {"reference": "P-1", "kind": "days_past_due", "on": "2027-03-01",
+                                "days": 12}},
+}  # fmt: skip
 EDITION_PARAMETERS = [
     _query("kind", {"type": "string", "enum": list(EVERY_KIND)}, "Only this kind."),
     _query("product", {"type": "string", "enum": [*PRODUCTS, COUNTY]}, "Only this product."),
@@ -263,6 +271,18 @@ def _paths(examples: dict[str, Any]) -> dict[str, Any]:
             get: _operation("replay", "Decide again from what was recorded", "read",
                             {200: _answer("Replay", "Identical, or the differences.")},
                             (*READ_ERRORS, 404), **one)},
+        "/v1/decisions/{application_id}/outcomes": {
+            "post": _operation(
+                "recordOutcome", "Record what became of a loan", "outcome",
+                {201: _answer("OutcomeAnswer", "Recorded and on disk."),
+                 200: _answer("OutcomeAnswer", "The same report again: the recorded one.")},
+                (*WRITE_ERRORS, 404, 409), requestBody=_body("Outcome", OUTCOME_EXAMPLES), **one),
+            get: _operation("listOutcomes", "What became of a loan, oldest first", "read",
+                            {200: _answer("OutcomeList", "Reports and standing.")},
+                            (*READ_ERRORS, 404), **one)},
+        "/v1/fund": {
+            get: _operation("getFund", "The guarantee fund at this moment", "read",
+                            {200: _answer("Fund", "It.")}, (*READ_ERRORS, 422))},
         "/v1/villages": {
             get: _operation("listVillages", "The register in force", "read",
                             {200: _answer("VillageList", "Every village.")},

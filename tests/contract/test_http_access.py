@@ -11,14 +11,17 @@ import pytest
 from loansvc.ledger import keys
 from loansvc.ledger.keys import SCOPES
 from tests.contract.conftest import Api, is_problem
-from tests.small import WANGTAN, a_document
+from tests.small import TODAY, WANGTAN, a_document
 
 OPEN = {"/healthz", "/readyz", "/version"}
 OPERATIONS_OF_ONE = (
     "/v1/decisions/{}",
     "/v1/decisions/{}/explanation",
     "/v1/decisions/{}/replay",
+    "/v1/decisions/{}/outcomes",
 )
+OUTCOMES = "/v1/decisions/{application_id}/outcomes"
+A_REPORT = {"reference": "D-1", "kind": "disbursed", "on": TODAY.isoformat(), "amount_yuan": 1000}
 
 
 def operations(api: Api) -> list[tuple[str, str, str | None, dict[str, Any]]]:
@@ -38,7 +41,8 @@ def address(api: Api, path: str) -> str:
 
 
 def call(api: Api, method: str, path: str, key: str) -> int:
-    kwargs: dict[str, Any] = {"json": a_document(1)} if method == "POST" else {}
+    document = A_REPORT if path.endswith("/outcomes") else a_document(1)
+    kwargs: dict[str, Any] = {"json": document} if method == "POST" else {}
     return api.call(method, address(api, path), key=key, **kwargs).status_code
 
 
@@ -61,6 +65,7 @@ def test_every_address_of_the_app_is_in_the_contract(shared: Api) -> None:
 
 def test_a_key_opens_what_its_scope_says_and_nothing_else(api: Api) -> None:
     api.post(a_document(1))
+    api.post(A_REPORT, to=address(api, OUTCOMES), key=api.new_key("bank", ("outcome",)))
     by_scope = {scope: api.new_key("bank", (scope,)) for scope in SCOPES}
     surprises = []
     for method, path, needed, _ in operations(api):

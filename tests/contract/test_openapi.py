@@ -17,8 +17,19 @@ from werkzeug.test import TestResponse
 from loansvc.application import PRODUCTS
 from loansvc.editions import to_text
 from tests.contract.conftest import Api
-from tests.small import CARD, WANGTAN, a_document, publish_text, small_models
+from tests.small import (
+    CARD,
+    TODAY,
+    WANGTAN,
+    a_document,
+    publish_text,
+    small_models,
+    with_fund,
+)
 
+NAME = "EXAMPLE-20261123-credit_loan-000001"
+OUTCOMES = f"/v1/decisions/{NAME}/outcomes"
+A_REPORT = {"reference": "D-1", "kind": "disbursed", "on": TODAY.isoformat(), "amount_yuan": 1000}
 CONFIG: dict[str, Any] = {
     "seed": 20_261_123,
     "generation": {
@@ -54,6 +65,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[A
     ]
     for number, (product, changes) in enumerate(made, start=1):
         assert service.post(a_document(number, product, **changes)).status_code == 201
+    service.key = service.new_key("bank", ("decide", "read", "outcome"))
+    assert service.post(A_REPORT, to=OUTCOMES).status_code == 201
+    with_fund(service.root, 1_000_000)
     yield service
     service.close()
 
@@ -99,7 +113,7 @@ def test_objects_of_the_application_are_closed(document: dict[str, Any]) -> None
     schemas = document["components"]["schemas"]
     for name in (
         "Application", "Applicant", "Credential", "Business", "CreditReport", "Loan", "Consent",
-        "Preview",
+        "Preview", "Outcome",
     ):  # fmt: skip
         assert schemas[name]["additionalProperties"] is False
 
@@ -178,6 +192,11 @@ def test_every_answer_to_a_reader_fits_its_schema(document: dict[str, Any], fill
         ("/v1/decisions", "post",
          {"data": b" " * 70_000, "content_type": "application/json"}, 413),
         ("/v1/decisions", "post", {"json": {}, "key": "x"}, 401),
+        (OUTCOMES, "post", {"json": A_REPORT}, 200),
+        (OUTCOMES, "post", {"json": {**A_REPORT, "amount_yuan": 2}}, 409),
+        (OUTCOMES, "post", {"json": {**A_REPORT, "reference": "D-2"}}, 409),
+        (OUTCOMES, "post", {"json": {**A_REPORT, "days": 1}}, 422),
+        (OUTCOMES, "post", {"json": []}, 422),
         ("/v1/decisions", "get", {"query_string": {"limit": "0"}}, 400),
         ("/v1/previews", "post", {"json": a_document(1)}, 200),
         ("/v1/previews", "post", {"json": a_document(1, consent__scopes=[])}, 200),
@@ -190,7 +209,8 @@ def test_an_answer_fits_its_schema(
 ) -> None:
     response = filled.call(method.upper(), path, **kwargs)
     assert response.status_code == status
-    assert errors_of_answer(document, path, method, response) == []
+    of = path.replace(NAME, "{application_id}")
+    assert errors_of_answer(document, of, method, response) == []
 
 
 def test_a_publication_with_a_reason_fits_its_schema_and_tells_it(

@@ -11,6 +11,7 @@ from loansvc.registry import Registry
 from loansvc.settings import shipped
 from loansvc.web.schemas import load_application
 
+NEW_HERE = Exposure(policy_loan_overdue=False)  # as the ledger knows one who never borrowed
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -31,7 +32,7 @@ def test_the_answer_in_the_readme_is_what_the_shipped_editions_give() -> None:
     request, answer = json_blocks()
     registry, on = Registry.open(shipped("models")), date.fromisoformat(request["applied_on"])
     application = load_application(request, today=on, village_codes=registry.village_codes)
-    decision = decide(application, registry.in_force(request["product"], on), Exposure())
+    decision = decide(application, registry.in_force(request["product"], on), NEW_HERE)
     for name, value in decision.to_document().items():
         assert answer[name] == shortened(value), name
     recorded = {"decision_id", "application_id", "decided_at", "ledger"}

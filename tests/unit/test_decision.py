@@ -308,5 +308,6 @@ def test_a_score_that_declines_is_told_before_rules_that_only_refer(editions: Ed
 
 def test_what_is_known_of_earlier_loans_is_said(editions: Editions) -> None:
     assert "EXPOSURE_PARTIAL" in [w.code for w in decided(editions).warnings]
-    known = decided(editions, Exposure(policy_loan_overdue=False))
-    assert "EXPOSURE_PARTIAL" not in [w.code for w in known.warnings]
+    known = [w.code for w in decided(editions, Exposure(policy_loan_overdue=False)).warnings]
+    assert "EXPOSURE_PARTIAL" not in known
+    assert "EXPOSURE_OWN_LEDGER" in known

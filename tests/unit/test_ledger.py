@@ -29,11 +29,19 @@ def ledger(tmp_path: Path) -> Ledger:
     return open_ledger(tmp_path)
 
 
+def a_payload(number: int) -> dict[str, Any]:
+    """As much of a decision's record as the ledger itself reads."""
+    shares = {"bank": 60, "local_guarantor": 40}
+    decision = {"offer": {"amount_yuan": 5}, "guarantee": {"shares_percent": shares}}
+    applicant = {"id_number": ID_NUMBER}
+    return {"n": number, "application": {"applicant": applicant}, "decision": decision}
+
+
 def append(ledger: Ledger, number: int, *, outcome: str = "approve") -> Entry:
     with ledger.writing() as writing:
         subject = writing.subject_for(ID_NUMBER)
         return writing.append(
-            subject, {"n": number, "decision": {"offer": {"amount_yuan": 5}}}, kind="decision",
+            subject, a_payload(number), kind="decision",
             decided_at=f"2026-11-23T12:00:{number:02d}.000+08:00", client="bank",
             application_id=f"A-{number}", decision_id=f"dec_{number}", product="credit_loan",
             outcome=outcome, tier="G1", scorecard=DIGEST, villages=DIGEST, policy=DIGEST,
@@ -81,15 +89,15 @@ def test_one_person_is_one_subject(ledger: Ledger) -> None:
     assert append(ledger, 1).subject_ref == append(ledger, 2).subject_ref
 
 
-def test_approvals_of_a_person_are_found_from_a_moment_on(ledger: Ledger) -> None:
+def test_loans_of_a_person_are_found_while_they_can_be_drawn(ledger: Ledger) -> None:
     append(ledger, 1)
     append(ledger, 2)
     append(ledger, 3, outcome="decline")
     with ledger.reading() as reading:
         subject = reading.find_subject(ID_NUMBER)
         assert subject is not None
-        since = "2026-11-23T12:00:02.000+08:00"
-        assert [a["n"] for a in reading.approvals_since(subject, since)] == [2]
+        found = reading.fund.of(subject.ref, "2026-12-23T12:00:01.000+08:00")
+        assert [(c.application_id, c.fund_yuan) for c in found] == [("A-2", 2)]
         assert reading.find_subject("11010519491231002X") is None
 
 

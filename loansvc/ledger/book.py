@@ -1,0 +1,146 @@
+"""Book: how the entries of the ledger move commitments and account, one entry after the other.
+
+The same steps keep the tables while entries are written (`ledger/fund.py`) and work everything out
+anew from the chain: for an upgrade, for `ledger verify`, and for the fund's statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import Any, Protocol
+
+from loansvc.ledger.chain import Entry
+from loansvc.ledger.commitments import Account, Commitment, Fact, lapse_of, share_yuan
+
+MOVES = {  # what a fact does to the fund, as the statement calls it
+    "disbursed": "drawn", "balance": "balance", "repaid": "released", "claim_paid": "claim",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """One line of the fund's statement: what changed, in yuan, and what it came to."""
+
+    at: str
+    kind: str
+    decision_id: str
+    before: Account
+    after: Account
+
+
+class Store(Protocol):
+    """Where commitments and the account are kept."""
+
+    @property
+    def account(self) -> Account:
+        """The account as it stands."""
+        ...
+
+    def find(self, client: str, application_id: str) -> Commitment | None:
+        """The commitment of that decision."""
+        ...
+
+    def due(self, at: str) -> Iterable[Commitment]:
+        """Reservations that have lapsed by then, the first to lapse first."""
+        ...
+
+    def keep(self, commitment: Commitment) -> None:
+        """Keep a commitment, new or changed."""
+        ...
+
+    def keep_account(self, account: Account) -> None:
+        """Keep the account."""
+        ...
+
+
+def lapse(store: Store, at: str) -> list[Movement]:
+    """Release what was not drawn in time."""
+    return [_move(store, due.lapses_at, "lapsed", due, due.lapse()) for due in store.due(at)]
+
+
+def take(store: Store, entry: Entry, payload: Mapping[str, Any]) -> list[Movement]:
+    """Do what an entry says, after the lapses that came before it.
+
+    Raises:
+        OutcomeRefused: it contradicts what was recorded before it.
+    """
+    at = entry.decided_at
+    moved = lapse(store, at)
+    if entry.kind == "decision" and entry.outcome == "approve":
+        moved.append(_move(store, at, "reserved", None, reserved(entry, payload["decision"])))
+    elif entry.kind == "outcome":
+        fact = Fact.from_record(payload["outcome"])
+        before = store.find(entry.client, entry.application_id)
+        assert before is not None, "an outcome follows its decision"
+        moved.append(_move(store, at, MOVES.get(fact.kind, "noted"), before, before.after(fact)))
+    elif entry.kind == "fund":
+        was = store.account
+        now = was.stated(payload["fund"]["capital_yuan"], entry.sequence)
+        store.keep_account(now)
+        moved.append(Movement(at=at, kind="set", decision_id="", before=was, after=now))
+    return moved
+
+
+def reserved(entry: Entry, decision: Mapping[str, Any]) -> Commitment:
+    """The commitment that an approval makes."""
+    offered = decision["offer"]["amount_yuan"]
+    percent = decision["guarantee"]["shares_percent"]["local_guarantor"]
+    return Commitment(
+        sequence=entry.sequence,
+        client=entry.client,
+        application_id=entry.application_id,
+        decision_id=entry.decision_id,
+        subject_ref=entry.subject_ref,
+        offered_yuan=offered,
+        fund_percent=percent,
+        lapses_at=lapse_of(entry.decided_at),
+        state="reserved",
+        outstanding_yuan=offered,
+        fund_yuan=share_yuan(offered, percent),
+    )
+
+
+def _move(
+    store: Store, at: str, kind: str, before: Commitment | None, after: Commitment
+) -> Movement:
+    was, now = store.account, store.account.moved(before, after)
+    if after != before:
+        store.keep(after)
+    if now != was:
+        store.keep_account(now)
+    return Movement(at=at, kind=kind, decision_id=after.decision_id, before=was, after=now)
+
+
+class Memory:
+    """A store in memory, for working everything out anew."""
+
+    def __init__(self) -> None:
+        self.account = Account()
+        self.rows: dict[int, Commitment] = {}
+        self._by_id: dict[tuple[str, str], int] = {}
+        self._open: list[tuple[str, int]] = []  # a heap; what is no longer reserved is passed over
+
+    def find(self, client: str, application_id: str) -> Commitment | None:
+        """The commitment of that decision."""
+        sequence = self._by_id.get((client, application_id))
+        return None if sequence is None else self.rows[sequence]
+
+    def due(self, at: str) -> Iterator[Commitment]:
+        """Reservations that have lapsed by then, the first to lapse first."""
+        while self._open and self._open[0][0] <= at:
+            commitment = self.rows[heappop(self._open)[1]]
+            if commitment.state == "reserved":
+                yield commitment
+
+    def keep(self, commitment: Commitment) -> None:
+        """Keep a commitment, new or changed."""
+        if commitment.sequence not in self.rows:
+            self._by_id[commitment.client, commitment.application_id] = commitment.sequence
+            heappush(self._open, (commitment.lapses_at, commitment.sequence))
+        self.rows[commitment.sequence] = commitment
+
+    def keep_account(self, account: Account) -> None:
+        """Keep the account."""
+        self.account = account

@@ -1,0 +1,234 @@
+"""Fund: the tables that the entries add up to: commitments, the account, who is related to whom.
+
+A projection: kept in the transaction of the entry it follows from, worked out anew by `rebuild` and
+held against the entries by `differences`. It holds no personal data, only references and amounts;
+a party somebody named stands as a keyed pseudonym.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, fields
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    delete,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
+
+from loansvc.errors import LedgerDamaged
+from loansvc.ledger import tables
+from loansvc.ledger.book import Memory, Movement, lapse, take
+from loansvc.ledger.chain import Entry, Problem
+from loansvc.ledger.commitments import Account, Commitment
+from loansvc.ledger.vault import Vault
+
+INSTITUTION = "the guarantee fund"  # stands where an ID number would: the fund is no person
+_COMMITMENT = tables.commitment.c
+
+
+class FundReading:
+    """Questions to the projection within one snapshot."""
+
+    def __init__(self, connection: Connection, vault: Vault) -> None:
+        self._connection = connection
+        self._vault = vault
+
+    @cached_property
+    def account(self) -> Account:
+        """The account as it is noted."""
+        row = self._connection.execute(select(tables.fund_account)).first()
+        if row is None:
+            raise LedgerDamaged("The fund's account is missing. Run: loansvc ledger verify")
+        return Account(**{f.name: row._mapping[f.name] for f in fields(Account)})
+
+    def account_at(self, at: str) -> Account:
+        """The account, less what has lapsed by that instant and is not noted yet."""
+        account = self.account
+        gone = self._connection.execute(
+            select(func.coalesce(func.sum(_COMMITMENT.fund_yuan), 0)).where(_lapsed(at))
+        ).scalar_one()
+        return Account(**{**asdict(account), "reserved_yuan": account.reserved_yuan - int(gone)})
+
+    def find(self, client: str, application_id: str) -> Commitment | None:
+        """The commitment of that decision."""
+        row = self._connection.execute(
+            select(tables.commitment).where(
+                _COMMITMENT.client == client, _COMMITMENT.application_id == application_id
+            )
+        ).first()
+        return None if row is None else _commitment(row)
+
+    def of(self, subject_ref: str, at: str) -> list[Commitment]:
+        """The loans of a person that were drawn or can still be, in order of decision."""
+        rows = self._connection.execute(
+            select(tables.commitment)
+            .where(_COMMITMENT.subject_ref == subject_ref)
+            .order_by(_COMMITMENT.sequence)
+        )
+        found = (_commitment(row) for row in rows)
+        return [commitment for commitment in found if not commitment.lapsed_by(at)]
+
+    def related_yuan(self, subject_ref: str, parties: Iterable[str], at: str) -> int:
+        """What the fund holds for others who share a party with this person, in yuan.
+
+        `parties`: ID numbers and social credit codes of the application at hand.
+        """
+        related = tables.related.c
+        own = select(related.party).where(related.subject_ref == subject_ref)
+        marks = [mark for party in parties for mark in self._vault.party_marks(party)]
+        others = select(related.subject_ref).where(
+            or_(related.party.in_(own), related.party.in_(marks)),
+            related.subject_ref != subject_ref,
+        )
+        query = select(func.coalesce(func.sum(_COMMITMENT.fund_yuan), 0)).where(
+            _COMMITMENT.subject_ref.in_(others), not_(_lapsed(at))
+        )
+        return int(self._connection.execute(query).scalar_one())
+
+
+class FundWriting(FundReading):
+    """The projection within the write transaction. A `book.Store`."""
+
+    def __init__(self, connection: Connection, vault: Vault) -> None:
+        super().__init__(connection, vault)
+        self._lapsed_at = ""
+
+    def lapse(self, at: str) -> None:
+        """Release what was not drawn in time; before anything is asked of a moment."""
+        lapse(self, at)
+
+    def account_at(self, at: str) -> Account:
+        """The account, its lapses noted by `lapse`."""
+        self.lapse(at)
+        return self.account
+
+    def take(self, entry: Entry, payload: Mapping[str, Any]) -> None:
+        """Do what a new entry says.
+
+        Raises:
+            OutcomeRefused: it contradicts what is recorded.
+        """
+        take(self, entry, payload)
+        if entry.kind == "decision":
+            rows = _related_rows(entry, payload, self._vault)
+            self._connection.execute(insert(tables.related).prefix_with("OR IGNORE"), rows)
+
+    def due(self, at: str) -> list[Commitment]:
+        """Reservations that have lapsed by then, the first to lapse first."""
+        if at == self._lapsed_at:
+            return []
+        self._lapsed_at = at
+        query = select(tables.commitment).where(_lapsed(at))
+        rows = self._connection.execute(query.order_by(_COMMITMENT.lapses_at, _COMMITMENT.sequence))
+        return [_commitment(row) for row in rows]
+
+    def keep(self, commitment: Commitment) -> None:
+        """Keep a commitment, new or changed."""
+        self._connection.execute(
+            insert(tables.commitment).prefix_with("OR REPLACE").values(asdict(commitment))
+        )
+
+    def keep_account(self, account: Account) -> None:
+        """Keep the account."""
+        self.account = account
+        self._connection.execute(update(tables.fund_account).values(asdict(account)))
+
+
+def _lapsed(at: str) -> ColumnElement[bool]:
+    return and_(_COMMITMENT.state == "reserved", _COMMITMENT.lapses_at <= at)
+
+
+def _commitment(row: Row[Any]) -> Commitment:
+    values = {f.name: row._mapping[f.name] for f in fields(Commitment)}
+    return Commitment(**{**values, "overdue": bool(values["overdue"])})
+
+
+def parties_of(application: Mapping[str, Any]) -> list[str]:
+    """The ID number, the firm, and whom the applicant named, from an application's record."""
+    applicant = application["applicant"]
+    firm = application.get("business", {}).get("uscc")
+    named = [applicant["id_number"], firm, *applicant.get("related_parties", ())]
+    return [party for party in named if party is not None]
+
+
+def _related_rows(entry: Entry, payload: Mapping[str, Any], vault: Vault) -> list[dict[str, str]]:
+    marks = (m for party in parties_of(payload["application"]) for m in vault.party_marks(party))
+    return [{"party": mark, "subject_ref": entry.subject_ref} for mark in dict.fromkeys(marks)]
+
+
+# --- from the entries -----------------------------------------------------------------------------
+
+Recorded = Iterable[tuple[Entry, Mapping[str, Any]]]
+
+
+class Rebuilt:
+    """The projection as the entries have it, and every movement on the way."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self.store = Memory()
+        self.related: set[tuple[str, str]] = set()
+
+    def read(self, recorded: Recorded) -> Iterator[Movement]:
+        """Take one entry after the other; what it moved."""
+        for entry, payload in recorded:
+            yield from take(self.store, entry, payload)
+            if entry.kind == "decision":
+                rows = _related_rows(entry, payload, self._vault)
+                self.related.update((row["party"], row["subject_ref"]) for row in rows)
+
+    def lapsed(self, at: str) -> list[Movement]:
+        """What lapsed after the last entry, until that instant."""
+        return lapse(self.store, at)
+
+
+def rebuild(connection: Connection, vault: Vault, recorded: Recorded) -> None:
+    """Work the projection out anew and put it in place of what is there."""
+    rebuilt = Rebuilt(vault)
+    for _ in rebuilt.read(recorded):
+        pass
+    for table in (tables.commitment, tables.related):
+        connection.execute(delete(table))
+    if rebuilt.store.rows:
+        rows = [asdict(commitment) for commitment in rebuilt.store.rows.values()]
+        connection.execute(insert(tables.commitment), rows)
+    if rebuilt.related:
+        pairs = [{"party": party, "subject_ref": ref} for party, ref in rebuilt.related]
+        connection.execute(insert(tables.related), pairs)
+    connection.execute(update(tables.fund_account).values(asdict(rebuilt.store.account)))
+
+
+def differences(connection: Connection, vault: Vault, recorded: Recorded) -> Iterator[Problem]:
+    """Where the projection is not what the entries add up to."""
+    rebuilt, last = Rebuilt(vault), 0
+    for entry, payload in recorded:
+        for _ in rebuilt.read([(entry, payload)]):
+            pass
+        last = entry.sequence
+    kept = {row.sequence: row for row in connection.execute(select(tables.commitment))}
+    for sequence in sorted(kept.keys() | rebuilt.store.rows.keys()):
+        expected = rebuilt.store.rows.get(sequence)
+        row = kept.get(sequence)
+        if expected is None or row is None or _as_kept(row) != asdict(expected):
+            yield Problem(sequence, "its commitment is not what the entries add up to")
+    accounts = connection.execute(select(tables.fund_account)).all()
+    if [_as_kept(row, without="id") for row in accounts] != [asdict(rebuilt.store.account)]:
+        yield Problem(last, "the fund's account is not what the entries add up to")
+    pairs = {(row.party, row.subject_ref) for row in connection.execute(select(tables.related))}
+    if pairs != rebuilt.related:
+        yield Problem(last, "who is related to whom is not what the entries say")
+
+
+def _as_kept(row: Row[Any], *, without: str = "") -> dict[str, Any]:
+    return {name: value for name, value in row._mapping.items() if name != without}

@@ -1,0 +1,301 @@
+"""Lending: what became of approved loans, and the guarantee fund that stands behind them.
+
+On the ledger and clock of an underwriting. What is reported is recorded, chained and sealed like a
+decision, and is on disk before it is answered; the fund's figures follow from the record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from loansvc.application import MOST_YUAN, PRODUCTS
+from loansvc.editions import COUNTY
+from loansvc.errors import FieldError, InvalidOutcome, NotFound, OutcomeRefused, SetupRefused
+from loansvc.ledger import Entry
+from loansvc.ledger.book import Movement
+from loansvc.ledger.commitments import Account, Commitment, Fact
+from loansvc.ledger.fund import INSTITUTION
+from loansvc.policy import FundCaps
+from loansvc.underwriting import Underwriting, new_id, stamp
+
+AMOUNT_KINDS = {"disbursed": 1, "balance": 0, "claim_paid": 1}  # the least amount of each, yuan
+MOST_DAYS = 10_000  # past due
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A fact of a loan as the ledger holds it."""
+
+    entry: Entry
+    decision_id: str
+    fact: Fact
+
+    def answer(self) -> dict[str, Any]:
+        """The body that is answered."""
+        return {
+            "outcome_id": self.entry.decision_id,
+            "decision_id": self.decision_id,
+            "application_id": self.entry.application_id,
+            **self.fact.to_record(),
+            "recorded_at": self.entry.decided_at,
+            "ledger": {"sequence": self.entry.sequence, "hash": self.entry.hash},
+        }
+
+
+class Lending:
+    """Reports of loans and the fund, on the ledger and clock of an underwriting."""
+
+    def __init__(self, root: Underwriting) -> None:
+        self._root = root
+        self._ledger = root.ledger
+
+    # --- what became of a loan -------------------------------------------------------------------
+
+    def record(self, application_id: str, fact: Fact, *, client: str) -> tuple[Outcome, bool]:
+        """The recorded fact, and whether it is new; the same reference again gives the first.
+
+        Raises:
+            NotFound: this client has no such decision.
+            InvalidOutcome: a field is missing, in the way, or a day to come.
+            OutcomeRefused: it contradicts what is recorded of the loan.
+        """
+        with self._ledger.writing() as ledger:
+            decision = ledger.find(client, application_id)
+            if decision is None:
+                raise NotFound("There is no decision with this application_id.")
+            at = self._root.clock()
+            check(fact, today=at.date())
+            for entry, payload in ledger.outcomes_of(decision):
+                known = _outcome(entry, payload)
+                if known.fact.reference == fact.reference:
+                    if known.fact != fact:
+                        raise OutcomeRefused("reference_reused")
+                    return known, False
+            if decision.outcome != "approve":
+                raise OutcomeRefused("not_approved")
+            payload = {"decision_id": decision.decision_id, "outcome": fact.to_record()}
+            entry = ledger.append(
+                ledger.subject_of(decision.subject_ref), payload, kind="outcome",
+                decided_at=stamp(at), client=client, application_id=application_id,
+                decision_id=new_id("out", at), product=decision.product, outcome=fact.kind,
+                **_NO_EDITIONS,
+            )  # fmt: skip
+            return _outcome(entry, payload), True
+
+    def outcomes(self, application_id: str, *, client: str) -> dict[str, Any]:
+        """What is recorded of a loan, oldest first, and where it stands now.
+
+        Raises:
+            NotFound: this client has no such decision.
+        """
+        with self._ledger.reading() as ledger:
+            decision = ledger.find(client, application_id)
+            if decision is None:
+                raise NotFound("There is no decision with this application_id.")
+            found = [_outcome(e, p) for e, p in ledger.outcomes_of(decision)]
+            loan = ledger.fund.find(client, application_id)
+        at = stamp(self._root.clock())
+        return {
+            "application_id": application_id,
+            "decision_id": decision.decision_id,
+            "loan": loan and _loan_document(loan.lapse() if loan.lapsed_by(at) else loan),
+            "data": [outcome.answer() for outcome in found],
+        }
+
+    # --- the fund --------------------------------------------------------------------------------
+
+    def set_fund(self, *, capital_yuan: int, reference: str, approver: str, on: date) -> Entry:
+        """State the fund's capital from now on: what is paid as claims counts anew from here.
+
+        `on` is the day of the balance stated. On return the entry is on disk.
+
+        Raises:
+            SetupRefused: a text is empty, the day is to come or the capital is not to be believed.
+        """
+        with self._ledger.writing() as ledger:
+            at = self._root.clock()
+            if on > at.date():
+                raise SetupRefused("The day of the capital must not be after today: --on DATE")
+            if not 0 <= capital_yuan <= MOST_YUAN:
+                raise SetupRefused(f"The capital must be from 0 to {MOST_YUAN} yuan: --capital")
+            if not reference.strip() or not approver.strip():
+                raise SetupRefused(
+                    "Say where it is written and who approved it: --reference, --approver"
+                )
+            stated = {"capital_yuan": capital_yuan, "reference": reference, "approver": approver,
+                      "on": on.isoformat()}  # fmt: skip
+            return ledger.append(
+                ledger.subject_for(INSTITUTION), {"fund": stated}, kind="fund",
+                decided_at=stamp(at), client="", application_id="", decision_id=new_id("fund", at),
+                product=COUNTY, outcome="set", **_NO_EDITIONS,
+            )  # fmt: skip
+
+    def fund(self) -> dict[str, Any]:
+        """The fund at this moment, beside what the policies in force let it carry."""
+        at = self._root.clock()
+        with self._ledger.reading() as ledger:
+            account = ledger.fund.account_at(stamp(at))
+            capital = ledger.capital()
+        return {
+            "as_of": stamp(at),
+            "set": capital and _set_document(*capital),
+            **_account_document(account),
+            "compensation_rate_bp": account.compensation_rate_bp,
+            "caps": self._caps(account, at.date()),
+        }
+
+    def _caps(self, account: Account, on: date) -> list[dict[str, Any]]:
+        """What the fund may carry under the policy of each product; empty without a capital."""
+        if account.capital_yuan is None:
+            return []
+        found = []
+        for product in PRODUCTS:
+            policy = self._root.registry.in_force(product, on).policy
+            caps = policy.content.fund_caps
+            reference = {"valid_from": policy.valid_from.isoformat(), "digest": policy.digest}
+            found.append({"product": product, **_caps_document(account, caps), "policy": reference})
+        return found
+
+    def statement(self, first_day: date, last_day: date) -> dict[str, Any]:
+        """Every movement of the fund in these days, both included, from opening to closing.
+
+        A movement stands on the day it was recorded; a lapse on the day the offer ran out.
+        """
+        if last_day < first_day:
+            raise SetupRefused("The last day must not be before the first: --from DATE --to DATE")
+        now = stamp(self._root.clock())
+        with self._ledger.reading() as ledger:
+            movements = ledger.movements(now)
+        opening = closing = Account()
+        lines = []
+        for movement in movements:
+            day = date.fromisoformat(movement.at[:10])
+            if day < first_day:
+                opening = movement.after
+            elif day <= last_day:
+                lines += _lines(movement)
+            if day <= last_day:
+                closing = movement.after
+        return {
+            "from": first_day.isoformat(),
+            "to": last_day.isoformat(),
+            "opening": _account_document(opening),
+            "movements": lines,
+            "closing": _account_document(closing),
+        }
+
+
+_NO_EDITIONS = dict.fromkeys(("tier", "scorecard", "villages", "policy", "rates"), "")
+
+
+def check(fact: Fact, *, today: date) -> None:
+    """Refuse a fact whose fields do not go together.
+
+    Raises:
+        InvalidOutcome: with every field error there is.
+    """
+    errors = []
+    least = AMOUNT_KINDS.get(fact.kind)
+    if least is None and fact.amount_yuan is not None:
+        errors.append(_error("amount_yuan", "not_of_this_kind", "Is not part of this kind."))
+    elif least is not None and fact.amount_yuan is None:
+        errors.append(_error("amount_yuan", "required", "Is required for this kind; add it."))
+    elif least is not None and not least <= (fact.amount_yuan or 0) <= MOST_YUAN:
+        says = f"Must be from {least} to {MOST_YUAN}."
+        errors.append(_error("amount_yuan", "out_of_range", says))
+    if (fact.days is None) != (fact.kind != "days_past_due"):
+        missing = fact.days is None
+        code = "required" if missing else "not_of_this_kind"
+        says = "Is required for this kind; add it." if missing else "Is not part of this kind."
+        errors.append(_error("days", code, says))
+    elif fact.days is not None and not 0 <= fact.days <= MOST_DAYS:
+        errors.append(_error("days", "out_of_range", f"Must be from 0 to {MOST_DAYS}."))
+    if fact.on > today:
+        errors.append(_error("on", "in_the_future", "Must not be after today."))
+    if errors:
+        raise InvalidOutcome(errors)
+
+
+def _error(field: str, code: str, detail: str) -> FieldError:
+    return FieldError(f"/{field}", code, detail)
+
+
+def _outcome(entry: Entry, payload: dict[str, Any]) -> Outcome:
+    return Outcome(entry, payload["decision_id"], Fact.from_record(payload["outcome"]))
+
+
+def _set_document(entry: Entry, stated: dict[str, Any]) -> dict[str, str]:
+    """When and by which paper the capital was stated; who approved stays in the ledger."""
+    return {
+        "on": stated["on"],
+        "reference": stated["reference"],
+        "recorded_at": entry.decided_at,
+    }
+
+
+def _loan_document(loan: Commitment) -> dict[str, Any]:
+    return {
+        "state": loan.state,
+        "offered_yuan": loan.offered_yuan,
+        "lapses_at": loan.lapses_at,
+        "disbursed_yuan": loan.drawn_yuan,
+        "outstanding_yuan": loan.outstanding_yuan,
+        "fund_percent": loan.fund_percent,
+        "fund_yuan": loan.fund_yuan,
+        "claims_yuan": loan.claims_yuan,
+        "most_days_past_due": loan.most_days_past_due,
+        "overdue": loan.overdue,
+    }
+
+
+def _account_document(account: Account) -> dict[str, Any]:
+    return {
+        "capital_yuan": account.capital_yuan,
+        "claims_paid_yuan": account.claims_yuan,
+        "capital_left_yuan": account.capital_left_yuan,
+        "reserved_yuan": account.reserved_yuan,
+        "drawn_yuan": account.drawn_yuan,
+        "guaranteed_yuan": account.guaranteed_yuan,
+    }
+
+
+def _caps_document(account: Account, caps: FundCaps) -> dict[str, Any]:
+    """The caps in yuan, rounded down: a whole yuan more would pass them."""
+    capital = account.capital_left_yuan
+    most = capital * caps.multiple
+    return {
+        "multiple": caps.multiple,
+        "most_guaranteed_yuan": most,
+        "free_yuan": max(most - account.guaranteed_yuan, 0),
+        "single_client_percent": caps.single_client_percent,
+        "single_client_yuan": capital * caps.single_client_percent // 100,
+        "related_percent": caps.related_percent,
+        "related_yuan": caps.related_percent and capital * caps.related_percent // 100,
+        "compensation_rate_cap_bp": caps.compensation_rate_cap_bp,
+        "within_compensation_rate": account.compensation_rate_bp <= caps.compensation_rate_cap_bp,
+    }
+
+
+def _lines(movement: Movement) -> list[dict[str, Any]]:
+    """The line of a movement; none where the fund's figures stay as they are."""
+    before, after = movement.before, movement.after
+    if before == after:
+        return []
+    return [
+        {
+            "at": movement.at,
+            "kind": movement.kind,
+            "decision_id": movement.decision_id or None,
+            "capital_yuan": after.capital_left_yuan - before.capital_left_yuan,
+            "reserved_yuan": after.reserved_yuan - before.reserved_yuan,
+            "drawn_yuan": after.drawn_yuan - before.drawn_yuan,
+            "balance": {
+                "capital_left_yuan": after.capital_left_yuan,
+                "reserved_yuan": after.reserved_yuan,
+                "drawn_yuan": after.drawn_yuan,
+                "guaranteed_yuan": after.guaranteed_yuan,
+            },
+        }
+    ]

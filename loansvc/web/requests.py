@@ -1,0 +1,52 @@
+"""Requests: the JSON body and the query of a request, read strictly or refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+from gunicorn.http.errors import ParseException
+from marshmallow import Schema, ValidationError
+
+from loansvc.errors import FieldError, InvalidRequest
+from loansvc.web.schemas import flat_errors
+from loansvc.web.strict_json import loads
+
+
+def json_document() -> Any:
+    """The request's JSON document, read strictly."""
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.mimetype != "application/json" or charset not in ("utf-8", "utf8"):
+        raise InvalidRequest(
+            "Send JSON in UTF-8 with Content-Type: application/json.",
+            code="unsupported_media_type",
+            status=415,
+        )
+    try:
+        return loads(request.get_data(cache=False))
+    except (ParseException, OSError):
+        # gunicorn raises these while the body is read: broken chunks, or the caller has gone.
+        raise InvalidRequest("The body could not be read whole. Send it again.") from None
+
+
+def query_of(schema: type[Schema]) -> dict[str, Any]:
+    """The query parameters, strictly: unknown or repeated ones are refused."""
+    fields = schema()
+    repeated = [name for name, values in request.args.lists() if len(values) > 1]
+    if repeated:
+        raise InvalidRequest(
+            "A query parameter is given twice. Give it once.", code="invalid_query"
+        )
+    try:
+        query: dict[str, Any] = fields.load(request.args.to_dict())
+    except ValidationError as error:
+        raise _InvalidQuery(flat_errors(error, "")) from None
+    return query
+
+
+class _InvalidQuery(InvalidRequest):
+    """A query parameter is not of its form."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("Some query parameters need correcting.", code="invalid_query")
+        self.errors = tuple(errors)

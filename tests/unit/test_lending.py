@@ -1,0 +1,489 @@
+"""Lending: reports of a loan are recorded like decisions; the fund's figures follow from them."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine
+
+from loansvc.decision import Exposure
+from loansvc.errors import InvalidOutcome, NotFound, OutcomeRefused, SetupRefused
+from loansvc.ledger import Ledger
+from loansvc.ledger.commitments import Fact
+from loansvc.lending import Lending
+from loansvc.policy import Fund
+from loansvc.underwriting import Underwriting
+from loansvc.web.examples import invented_id_number, invented_uscc
+from tests.small import (
+    NOON,
+    POLICY,
+    QIFANG,
+    TODAY,
+    a_fact,
+    an_application,
+    publish_text,
+    small_models,
+    small_underwriting,
+    with_fund,
+)
+
+CAPITAL = 1_000_000
+SHARE = 48_000  # 40 % of the 120,000 that the plain application asks for
+
+
+class Clock:
+    """A clock in hand."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> Any:
+        return self.now
+
+    def forward(self, days: int) -> None:
+        self.now += timedelta(days=days)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_models(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def root(tmp_path: Path, models: Path, clock: Clock) -> Underwriting:
+    return small_underwriting(tmp_path, models=models, clock=clock)
+
+
+def decided(root: Underwriting, number: int = 1, **changes: Any) -> tuple[str, Exposure]:
+    """The id of a decided application, and the exposure that it was decided with."""
+    recorded, _ = root.decide(an_application(number, **changes), client="bank")
+    return recorded.entry.application_id, recorded.exposure
+
+
+def report(root: Underwriting, name: str, *facts: Fact) -> None:
+    for fact in facts:
+        Lending(root).record(name, fact, client="bank")
+
+
+def later(number: int) -> dict[str, Any]:
+    """The same person applies again."""
+    return {"application_id": f"later-{number}"}
+
+
+# --- reports --------------------------------------------------------------------------------------
+
+
+def test_a_report_is_recorded_and_listed(root: Underwriting) -> None:
+    name, _ = decided(root)
+    outcome, is_new = Lending(root).record(name, a_fact("disbursed", 100_000), client="bank")
+    assert is_new
+    found = Lending(root).outcomes(name, client="bank")
+    assert found["data"] == [outcome.answer()]
+    assert (found["loan"]["state"], found["loan"]["outstanding_yuan"]) == ("drawn", 100_000)
+    assert root.ledger.verify() == (2, [])
+
+
+def test_the_same_report_again_gives_the_first(root: Underwriting) -> None:
+    name, _ = decided(root)
+    first, _ = Lending(root).record(name, a_fact("disbursed", 100_000), client="bank")
+    again, is_new = Lending(root).record(name, a_fact("disbursed", 100_000), client="bank")
+    assert (is_new, again.answer()) == (False, first.answer())
+    assert root.ledger.verify()[0] == 2
+
+
+def refused(root: Underwriting, name: str, fact: Fact) -> str:
+    before = root.ledger.verify()
+    with pytest.raises(OutcomeRefused) as error:
+        report(root, name, fact)
+    assert root.ledger.verify() == before
+    return error.value.code
+
+
+def test_a_reference_used_for_another_report_is_refused(root: Underwriting) -> None:
+    name, _ = decided(root)
+    report(root, name, a_fact("disbursed", 100_000))
+    assert refused(root, name, a_fact("disbursed", 99_999)) == "reference_reused"
+
+
+def test_two_loans_may_use_the_same_reference(root: Underwriting) -> None:
+    for number in (1, 2):
+        report(root, decided(root, number)[0], a_fact("disbursed", 100_000))
+    assert root.ledger.verify() == (4, [])
+
+
+@pytest.mark.parametrize("changes", [{"loan__purpose": "securities"}, {"credit_report": ...}])
+def test_only_an_approval_has_a_loan(root: Underwriting, changes: dict[str, Any]) -> None:
+    name, _ = decided(root, **changes)
+    assert refused(root, name, a_fact("disbursed", 1)) == "not_approved"
+    assert Lending(root).outcomes(name, client="bank")["loan"] is None
+
+
+def test_what_contradicts_the_record_leaves_nothing(root: Underwriting) -> None:
+    name, _ = decided(root)
+    assert refused(root, name, a_fact("balance", 1)) == "not_disbursed"
+    assert refused(root, name, a_fact("disbursed", 120_001)) == "more_than_offered"
+    assert refused(root, name, a_fact("disbursed", 1, on=TODAY - timedelta(1))) == "before_decision"
+
+
+def test_an_offer_can_be_drawn_for_thirty_days(root: Underwriting, clock: Clock) -> None:
+    names = [decided(root, number)[0] for number in (1, 2)]
+    clock.now += timedelta(days=30) - timedelta(milliseconds=1)
+    report(root, names[0], a_fact("disbursed", 1))
+    clock.now += timedelta(milliseconds=1)
+    assert Lending(root).outcomes(names[1], client="bank")["loan"]["state"] == "lapsed"
+    assert refused(root, names[1], a_fact("disbursed", 1)) == "offer_lapsed"
+
+
+def test_another_clients_loan_is_as_if_it_were_not_there(root: Underwriting) -> None:
+    name, _ = decided(root)
+    with pytest.raises(NotFound):
+        Lending(root).record(name, a_fact("disbursed", 1), client="other")
+    with pytest.raises(NotFound):
+        Lending(root).outcomes(name, client="other")
+
+
+@pytest.mark.parametrize(
+    ("fact", "errors"),
+    [
+        (a_fact("disbursed"), {("/amount_yuan", "required")}),
+        (a_fact("disbursed", 0), {("/amount_yuan", "out_of_range")}),
+        (a_fact("repaid", 5), {("/amount_yuan", "not_of_this_kind")}),
+        (a_fact("days_past_due"), {("/days", "required")}),
+        (a_fact("days_past_due", days=10_001), {("/days", "out_of_range")}),
+        (a_fact("balance", days=1), {("/days", "not_of_this_kind"), ("/amount_yuan", "required")}),
+        (a_fact("repaid", on=TODAY + timedelta(days=1)), {("/on", "in_the_future")}),
+    ],
+)
+def test_fields_that_do_not_go_together_are_all_named(
+    root: Underwriting, fact: Fact, errors: set[tuple[str, str]]
+) -> None:
+    name, _ = decided(root)
+    with pytest.raises(InvalidOutcome) as error:
+        report(root, name, fact)
+    assert {(e.pointer, e.code) for e in error.value.errors} == errors
+
+
+# --- what the next decision knows -----------------------------------------------------------------
+
+
+def test_nobody_who_never_borrowed_is_overdue(root: Underwriting) -> None:
+    assert decided(root)[1] == Exposure(policy_loan_overdue=False)
+
+
+def test_a_loan_drawn_counts_with_what_is_outstanding(root: Underwriting, clock: Clock) -> None:
+    name, _ = decided(root)
+    report(root, name, a_fact("disbursed", 100_000))
+    clock.forward(days=61)  # an offer would have lapsed
+    report(root, name, a_fact("balance", 30_000, on=clock.now.date()))
+    _, exposure = decided(root, **later(1))
+    assert (exposure.policy_loans, exposure.outstanding_yuan) == (1, 30_000)
+    assert exposure.policy_loan_overdue is False
+
+
+def test_a_loan_repaid_still_counts_as_one_of_three(root: Underwriting) -> None:
+    name, _ = decided(root)
+    report(root, name, a_fact("disbursed", 100_000), a_fact("repaid"))
+    _, exposure = decided(root, **later(1))
+    assert (exposure.policy_loans, exposure.outstanding_yuan) == (1, 0)
+
+
+def test_arrears_on_an_earlier_loan_are_known_at_every_bank(root: Underwriting) -> None:
+    name, _ = decided(root)
+    report(root, name, a_fact("disbursed", 100_000), a_fact("days_past_due", days=1))
+    recorded, _ = root.decide(an_application(), client="other")
+    assert recorded.exposure.policy_loan_overdue is True
+
+
+def test_a_preview_knows_the_same(root: Underwriting) -> None:
+    name, _ = decided(root)
+    report(root, name, a_fact("disbursed", 120_000))
+    body = root.preview(an_application(loan__amount_yuan=130_000))
+    assert body["offer"]["limit_yuan"] == 135_000  # 300,000 less 120,000 is above it
+    assert "EXPOSURE_OWN_LEDGER" in [w["code"] for w in body["warnings"]]
+
+
+# --- the fund -------------------------------------------------------------------------------------
+
+
+def test_a_fund_that_nobody_stated_is_not_tested(root: Underwriting) -> None:
+    decided(root)
+    body = Lending(root).fund()
+    assert (body["set"], body["capital_yuan"], body["caps"]) == (None, None, [])
+    assert body["reserved_yuan"] == SHARE
+
+
+def test_a_decision_knows_the_fund(root: Underwriting) -> None:
+    with_fund(root, CAPITAL)
+    decided(root, 1)
+    _, exposure = decided(root, 2)
+    assert exposure.fund == Fund(
+        capital_yuan=CAPITAL, guaranteed_yuan=SHARE, applicant_guaranteed_yuan=0,
+        compensation_rate_bp=0, related_guaranteed_yuan=0,
+    )  # fmt: skip
+    recorded, _ = root.decide(an_application(3), client="bank")
+    assert "FUND_NOT_STATED" not in [w["code"] for w in recorded.decision["warnings"]]
+    assert root.replay(recorded)["identical"]
+
+
+def test_a_fund_that_is_full_refers_and_names_the_cap(root: Underwriting, clock: Clock) -> None:
+    """480,000 x 10 carries a hundred shares of 48,000; the single-client cap is 48,000."""
+    with_fund(root, 480_000)
+    for number in range(1, 101):
+        decided(root, number)
+    full = root.decide(an_application(101), client="bank")[0].decision
+    assert (full["outcome"], full["guarantee"]["tier"]) == ("refer", "GX")
+    assert full["reasons"][0]["code"] == "F01"
+    clock.forward(days=30)
+    free = root.decide(an_application(102), client="bank")[0].decision
+    assert (free["outcome"], free["guarantee"]["tier"]) == ("approve", "G1")
+
+
+def test_one_client_is_not_guaranteed_beyond_the_cap(root: Underwriting) -> None:
+    with_fund(root, 2 * 480_000 - 1)
+    decided(root)
+    body = root.decide(an_application(**later(1)), client="other")[0].decision
+    assert body["reasons"][0]["code"] == "F02"
+
+
+def test_a_referral_reserves_nothing(root: Underwriting) -> None:
+    with_fund(root, CAPITAL)
+    decided(root, applicant__village_code=QIFANG, credit_report=...)
+    assert Lending(root).fund()["guaranteed_yuan"] == 0
+
+
+def test_claims_draw_the_capital_and_raise_the_rate(root: Underwriting) -> None:
+    with_fund(root, CAPITAL)
+    for number in (1, 2):
+        report(root, decided(root, number)[0], a_fact("disbursed", 120_000))
+    report(root, "EXAMPLE-20261123-credit_loan-000001", a_fact("claim_paid", 40_000))
+    body = Lending(root).fund()
+    assert (body["capital_left_yuan"], body["drawn_yuan"]) == (960_000, 2 * SHARE - 40_000)
+    assert body["compensation_rate_bp"] == 4167  # 40,000 of 96,000, rounded up
+    assert not body["caps"][0]["within_compensation_rate"]
+    assert root.decide(an_application(3), client="bank")[0].decision["reasons"][0]["code"] == "F03"
+
+
+def test_a_capital_stated_anew_begins_a_new_count(root: Underwriting) -> None:
+    lending = with_fund(root, CAPITAL)
+    report(root, decided(root)[0], a_fact("disbursed", 120_000), a_fact("claim_paid", 8_000))
+    with_fund(root, 500_000)
+    body = lending.fund()
+    assert (body["capital_left_yuan"], body["compensation_rate_bp"]) == (500_000, 0)
+    assert body["drawn_yuan"] == 40_000
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param({"business__uscc": invented_uscc(9)}, {"business__uscc": invented_uscc(9)},
+                     id="one firm"),
+        pytest.param({"applicant__related_parties": [invented_id_number(2)]}, {},
+                     id="the first named the second"),
+        pytest.param({}, {"applicant__related_parties": [invented_id_number(1)]},
+                     id="the second names the first"),
+        pytest.param({"applicant__related_parties": [invented_id_number(5)]},
+                     {"applicant__related_parties": [invented_id_number(5)]},
+                     id="both name a third"),
+    ],
+)  # fmt: skip
+def test_who_shares_a_party_is_related(
+    root: Underwriting, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    with_fund(root, CAPITAL)
+    decided(root, 1, **first)
+    for exposure in (decided(root, 2, **second)[1], decided(root, 2, **second, **later(2))[1]):
+        assert exposure.fund is not None
+        assert exposure.fund.related_guaranteed_yuan == SHARE
+
+
+def test_related_parties_together_are_not_guaranteed_beyond_their_cap(
+    tmp_path: Path, clock: Clock
+) -> None:
+    """10 % of 480,000 are just one share of 48,000; 15 % are not two."""
+    models = small_models(tmp_path)
+    percent = "single_client_percent = 10\n"
+    policy = POLICY.replace("PRODUCT", "credit_loan").replace("2026-07-01", "2026-08-01")
+    policy = policy.replace(percent, f"{percent}related_percent = 15\n")
+    publish_text(models, tmp_path / "p.toml", policy)
+    root = small_underwriting(tmp_path, models=models, clock=clock)
+    lending = with_fund(root, 480_000)
+    decided(root, 1)
+    kin = an_application(2, applicant__related_parties=[invented_id_number(1)])
+    for body in (root.preview(kin), root.decide(kin, client="bank")[0].decision):
+        assert (body["outcome"], body["reasons"][0]["code"]) == ("refer", "F04")
+    assert root.preview(an_application(3))["outcome"] == "approve"
+    assert lending.fund()["caps"][0]["related_yuan"] == 72_000
+
+
+def test_strangers_are_not_related(root: Underwriting) -> None:
+    with_fund(root, CAPITAL)
+    decided(root, 1)
+    _, exposure = decided(root, 2)
+    assert exposure.fund is not None
+    assert exposure.fund.related_guaranteed_yuan == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"capital_yuan": -1},
+        {"reference": " "},
+        {"approver": ""},
+        {"on": TODAY + timedelta(days=1)},
+    ],
+)
+def test_a_capital_that_nobody_can_check_is_refused(
+    root: Underwriting, changes: dict[str, Any]
+) -> None:
+    given = {"capital_yuan": 1, "reference": "r", "approver": "a", "on": TODAY, **changes}
+    with pytest.raises(SetupRefused):
+        Lending(root).set_fund(**given)
+    assert root.ledger.verify() == (0, [])
+
+
+def test_a_statement_adds_up_from_opening_to_closing(root: Underwriting, clock: Clock) -> None:
+    lending = with_fund(root, CAPITAL)
+    names = [decided(root, number)[0] for number in (1, 2, 3)]
+    clock.forward(days=1)
+    report(root, names[0], a_fact("disbursed", 100_000), a_fact("claim_paid", 1_000))
+    report(root, names[1], a_fact("disbursed", 120_000))
+    clock.forward(days=9)
+    report(root, names[1], a_fact("balance", 60_000, on=clock.now.date()),
+           a_fact("repaid", on=clock.now.date()))  # fmt: skip
+    clock.forward(days=40)
+
+    whole = lending.statement(TODAY, clock.now.date())
+    assert [line["kind"] for line in whole["movements"]] == [
+        "set", "reserved", "reserved", "reserved", "drawn", "claim", "drawn", "balance",
+        "released", "lapsed",
+    ]  # fmt: skip
+    assert whole["movements"][-1]["at"] == "2026-12-23T12:00:00.000+08:00"
+    assert whole["closing"]["capital_left_yuan"] == CAPITAL - 1_000
+    assert whole["closing"]["guaranteed_yuan"] == lending.fund()["guaranteed_yuan"] == 39_000
+    later_on = lending.statement(TODAY + timedelta(days=5), clock.now.date())
+    assert [line["kind"] for line in later_on["movements"]] == ["balance", "released", "lapsed"]
+    for found in (whole, later_on):
+        for total, change in (
+            ("capital_left_yuan", "capital_yuan"), ("reserved_yuan", "reserved_yuan"),
+            ("drawn_yuan", "drawn_yuan"),
+        ):  # fmt: skip
+            moved = sum(line[change] for line in found["movements"])
+            assert found["opening"][total] + moved == found["closing"][total]
+
+
+def test_a_statement_that_ends_before_it_begins_is_refused(root: Underwriting) -> None:
+    with pytest.raises(SetupRefused, match="--from"):
+        Lending(root).statement(TODAY, TODAY - timedelta(days=1))
+
+
+# --- the projection follows from the entries ------------------------------------------------------
+
+
+def some_history(root: Underwriting, clock: Clock) -> None:
+    with_fund(root, CAPITAL)
+    names = [decided(root, number)[0] for number in (1, 2, 3)]
+    report(root, names[0], a_fact("disbursed", 100_000), a_fact("claim_paid", 1_000))
+    clock.forward(days=31)
+    decided(root, 4, applicant__related_parties=[invented_id_number(1)])
+
+
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "ledger.db"
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("UPDATE commitment SET fund_yuan = fund_yuan - 1 WHERE sequence = 2", "commitment"),
+        ("UPDATE commitment SET state = 'reserved' WHERE sequence = 3", "commitment"),
+        ("UPDATE commitment SET overdue = 0", "commitment"),
+        ("DELETE FROM commitment WHERE sequence = 2", "commitment"),
+        ("INSERT INTO commitment SELECT 99, client, 'x', decision_id, subject_ref, offered_yuan,"
+         " fund_percent, lapses_at, state, outstanding_yuan, fund_yuan, drawn_yuan, drawn_on,"
+         " balance_on, claims_yuan, most_days_past_due, overdue FROM commitment LIMIT 1",
+         "commitment"),
+        ("UPDATE fund_account SET capital_yuan = capital_yuan + 1", "account"),
+        ("UPDATE fund_account SET reserved_yuan = 0", "account"),
+        ("UPDATE fund_account SET claims_yuan = 0", "account"),
+        ("DELETE FROM fund_account", "account"),
+        ("DELETE FROM related WHERE subject_ref = (SELECT subject_ref FROM entry WHERE sequence=7)",
+         "related"),
+    ],
+)  # fmt: skip
+def test_a_projection_that_somebody_changed_is_found(
+    root: Underwriting, clock: Clock, tmp_path: Path, statement: str, says: str
+) -> None:
+    some_history(root, clock)
+    assert root.ledger.verify() == (7, [])
+    with closing(sqlite3.connect(database(tmp_path))) as connection:
+        assert connection.execute(statement).rowcount > 0
+        connection.commit()
+    _, problems = root.ledger.verify()
+    assert problems
+    assert all(says in problem.what for problem in problems)
+
+
+def test_an_older_ledger_is_filled_from_its_entries(
+    root: Underwriting, clock: Clock, tmp_path: Path
+) -> None:
+    """As 0001 left it: entries, and none of the tables that follow from them."""
+    some_history(root, clock)
+    before = contents(tmp_path)
+    assert len(before) > 8
+    root.ledger._engine.dispose()
+    with closing(sqlite3.connect(database(tmp_path))) as connection:
+        for table in ("commitment", "fund_account", "related"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DROP INDEX entry_outcomes")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        connection.commit()
+    with pytest.raises(SetupRefused, match="loansvc ledger upgrade"):
+        reopened(tmp_path, create=False)
+    upgraded = reopened(tmp_path, create=True)
+    assert contents(tmp_path) == before
+    assert upgraded.verify() == (7, [])
+
+
+def reopened(tmp_path: Path, *, create: bool) -> Ledger:
+    home = tmp_path / "home"
+    return Ledger.open(f"sqlite:///{database(tmp_path)}", home=home, create=create)
+
+
+def contents(tmp_path: Path) -> list[Any]:
+    with closing(sqlite3.connect(database(tmp_path))) as connection:
+        return [
+            row
+            for table in ("commitment", "fund_account", "related")
+            for row in sorted(connection.execute(f"SELECT * FROM {table}"))
+        ]
+
+
+def test_the_tables_are_those_that_the_queries_know(root: Underwriting, tmp_path: Path) -> None:
+    """Migrations and `tables.py` say the same."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from loansvc.ledger.tables import metadata
+
+    engine = create_engine(f"sqlite:///{database(tmp_path)}")
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+def test_the_projection_names_nobody(root: Underwriting, tmp_path: Path) -> None:
+    with_fund(root, CAPITAL)
+    decided(root, applicant__related_parties=[invented_id_number(2)])
+    for path in database(tmp_path).parent.iterdir():
+        for party in (invented_id_number(1), invented_id_number(2), invented_uscc(1)):
+            assert party.encode() not in path.read_bytes(), path.name
