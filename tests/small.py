@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
@@ -124,6 +125,17 @@ def small_models(folder: Path) -> Path:
         policy = POLICY.replace("PRODUCT", product)
         publish_text(models, drafts / f"{product}.toml", policy)
     return models
+
+
+def publish_caps(models: Path, folder: Path, *, related_percent: int, **caps: int) -> None:
+    """A later policy of the credit loan whose fund caps are these, asking nothing of exposure."""
+    policy = POLICY.replace("PRODUCT", "credit_loan").replace("2026-07-01", "2026-08-01")
+    for name, value in caps.items():
+        policy = re.sub(rf"(?m)^{name} = \d+$", f"{name} = {value}", policy)
+    policy = policy.replace("[fund]\n", f"[fund]\nrelated_percent = {related_percent}\n")
+    policy = policy.replace("at_most = 2 }", "at_most = 999 }")
+    policy = policy.replace("yuan = 300_000\nless", "yuan = 300_000_000\nless")
+    publish_text(models, folder / "caps.toml", policy.replace("2027-06-30", "2028-06-30"))
 
 
 def publish_text(models: Path, draft: Path, text: str, **kwargs: Any) -> None:

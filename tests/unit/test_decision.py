@@ -16,7 +16,9 @@ from loansvc.decision import (
     expected_loss_yuan,
     weigh,
 )
-from loansvc.policy import Fund
+from loansvc.policy import SHARERS, Fund
+from loansvc.registry import Registry
+from loansvc.settings import shipped
 from loansvc.villages import Appeal, Flag
 from tests.small import (
     QIFANG,
@@ -213,6 +215,33 @@ def test_a_fund_that_cannot_carry_it_moves_the_case_down(
     assert decision.guarantee is not None
     assert decision.guarantee.tier == "GX"
     assert codes(decision)[:1] == [cap]
+
+
+def without_fund_in_g3(given: Editions) -> Editions:
+    """The same editions, the family tier carried by the province in the fund's place."""
+    policy = given.policy.content
+    shares = {**dict.fromkeys(SHARERS, 0), "bank": 20, "provincial_reguarantor": 80}
+    rows = tuple(
+        replace(row, shares_percent=shares) if row.tier == "G3" else row for row in policy.tier_rows
+    )
+    return replace(given, policy=replace(given.policy, content=replace(policy, tier_rows=rows)))
+
+
+@pytest.mark.parametrize("which", ["small", "shipped"])
+def test_an_approval_on_a_lower_tier_says_which_cap_bound(editions: Editions, which: str) -> None:
+    """On the shipped card as well, where four characteristics cost points."""
+    if which == "shipped":
+        editions = Registry.open(shipped("models")).in_force("credit_loan", TODAY)
+    editions = without_fund_in_g3(editions)
+    full = Fund(capital_yuan=1_000_000, guaranteed_yuan=9_960_000, applicant_guaranteed_yuan=0,
+                compensation_rate_bp=0)  # fmt: skip
+    high, low = (decided(editions, Exposure(fund=fund)) for fund in (None, full))
+    assert high.guarantee is not None
+    assert low.guarantee is not None
+    assert (high.guarantee.tier, high.outcome) == ("G1", "approve")
+    assert (low.guarantee.tier, low.outcome) == ("G3", "approve")
+    assert "F01" in codes(low)
+    assert not {"F01", "F02", "F03", "F04"} & set(codes(high))
 
 
 def test_a_credential_of_an_issuer_that_does_not_vouch_does_not_count(editions: Editions) -> None:

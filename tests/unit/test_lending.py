@@ -21,12 +21,11 @@ from loansvc.underwriting import Underwriting
 from loansvc.web.examples import invented_id_number, invented_uscc
 from tests.small import (
     NOON,
-    POLICY,
     QIFANG,
     TODAY,
     a_fact,
     an_application,
-    publish_text,
+    publish_caps,
     small_models,
     small_underwriting,
     with_fund,
@@ -311,10 +310,7 @@ def test_related_parties_together_are_not_guaranteed_beyond_their_cap(
 ) -> None:
     """10 % of 480,000 are just one share of 48,000; 15 % are not two."""
     models = small_models(tmp_path)
-    percent = "single_client_percent = 10\n"
-    policy = POLICY.replace("PRODUCT", "credit_loan").replace("2026-07-01", "2026-08-01")
-    policy = policy.replace(percent, f"{percent}related_percent = 15\n")
-    publish_text(models, tmp_path / "p.toml", policy)
+    publish_caps(models, tmp_path, related_percent=15)
     root = small_underwriting(tmp_path, models=models, clock=clock)
     lending = with_fund(root, 480_000)
     decided(root, 1)

@@ -1,0 +1,262 @@
+"""Whatever is decided, drawn, paid back, claimed or left to lapse, in whatever order.
+
+The machine keeps books of its own, as simple as can be: a list of loans, summed up anew each time.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from hypothesis import HealthCheck, event, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from loansvc.errors import OutcomeRefused
+from loansvc.ledger.commitments import KINDS, Fact
+from loansvc.lending import AMOUNT_KINDS, Lending
+from loansvc.registry import Registry
+from loansvc.web.examples import invented_id_number
+from tests.small import NOON, an_application, publish_caps, small_models, small_underwriting
+
+PEOPLE = 5
+# So that five people reach every cap within a few steps.
+MULTIPLE, SINGLE_PERCENT, RELATED_PERCENT, SHARE_PERCENT = 1, 30, 45, 40
+FOLDER = tempfile.TemporaryDirectory()
+
+
+def models() -> Path:
+    """The small editions, their policy with a cap on related parties; made once."""
+    folder = Path(FOLDER.name)
+    if not (folder / "models").exists():
+        small_models(folder)
+        # Nobody is turned away for a number of loans or a limit: the fund alone decides here.
+        publish_caps(
+            folder / "models", folder, multiple=MULTIPLE, single_client_percent=SINGLE_PERCENT,
+            related_percent=RELATED_PERCENT, compensation_rate_cap_bp=2000,
+        )  # fmt: skip
+    return folder / "models"
+
+
+@dataclass
+class Loan:
+    """One approval as the machine knows it."""
+
+    person: int
+    application_id: str
+    offered: int
+    decided_at: datetime
+    drawn: int | None = None
+    outstanding: int = 0
+    claims: int = 0
+    over: bool = False
+    overdue: bool = False
+
+    def held(self, now: datetime) -> int:
+        """The fund's share of what is offered or outstanding, less what it has paid."""
+        if self.drawn is None:
+            return self.share(self.offered) if now < self.decided_at + timedelta(days=30) else 0
+        return 0 if self.over else max(self.share(self.outstanding) - self.claims, 0)
+
+    @staticmethod
+    def share(amount: int) -> int:
+        return (amount * SHARE_PERCENT + 99) // 100
+
+
+capitals = st.integers(100_000, 200_000)
+persons = st.integers(1, PEOPLE)
+
+
+class Fund(RuleBasedStateMachine):
+    """One ledger and the machine's own books."""
+
+    @initialize(capital=capitals)
+    def begin(self, capital: int) -> None:
+        self.now = NOON
+        self.folder = tempfile.TemporaryDirectory()
+        self.root = small_underwriting(
+            Path(self.folder.name), models=models(), clock=lambda: self.now
+        )
+        self.lending = Lending(self.root)
+        self.loans: list[Loan] = []
+        self.named: set[tuple[int, int]] = set()
+        self.n = 0
+        self.set_capital(capital)
+
+    def teardown(self) -> None:
+        if hasattr(self, "root"):
+            self.root.ledger._engine.dispose()
+            self.folder.cleanup()
+
+    @rule(capital=capitals)
+    def set_capital(self, capital: int) -> None:
+        self.lending.set_fund(capital_yuan=capital, reference="r", approver="a", on=self.now.date())
+        self.capital, self.claims = capital, 0
+        self.carried = sum(loan.held(self.now) for loan in self.loans if loan.drawn is not None)
+
+    @rule(hours=st.sampled_from([1, 24, 24 * 7, 24 * 29, 24 * 30]))
+    def wait(self, hours: int) -> None:
+        self.now = min(self.now + timedelta(hours=hours), NOON + timedelta(days=200))
+
+    @rule(
+        person=persons,
+        amount=st.integers(5_000, 135_000),
+        names=st.none() | persons,
+    )
+    def decide(self, person: int, amount: int, names: int | None) -> None:
+        self.n += 1
+        parties = [invented_id_number(names)] if names and names != person else []
+        if names and names != person:
+            self.named.add((person, names))
+        application = replace(
+            an_application(
+                person, application_id=f"A-{self.n}", loan__amount_yuan=amount,
+                applicant__related_parties=parties,
+            ),
+            applied_on=self.now.date(),
+        )  # fmt: skip
+        before = self.held_by_person()
+        preview = self.root.preview(application)
+        recorded, _ = self.root.decide(application, client="bank")
+        assert preview["outcome"] == recorded.decision["outcome"]
+        fund = recorded.exposure.fund
+        assert fund is not None
+        kin = self.kin_of(person)
+        left = max(self.capital - self.claims, 0)
+        assert fund.capital_yuan == left
+        assert fund.guaranteed_yuan == sum(before.values())
+        assert fund.applicant_guaranteed_yuan == before[person]
+        assert fund.related_guaranteed_yuan == sum(before[other] for other in kin)
+        assert fund.compensation_rate_bp == self.rate_bp()
+        told = [r["code"] for r in recorded.decision["reasons"] if r["kind"] == "fund"]
+        event(f"decided: {recorded.decision['outcome']} {told}")
+        earlier = [loan for loan in self.loans if loan.person == person and self.counts(loan)]
+        assert recorded.exposure.policy_loans == len(earlier)
+        assert recorded.exposure.policy_loan_overdue == any(loan.overdue for loan in earlier)
+        if recorded.decision["outcome"] != "approve":
+            return
+        share = Loan.share(amount)
+        client = before[person] + share
+        assert sum(before.values()) + share <= left * MULTIPLE
+        assert 100 * client <= left * SINGLE_PERCENT
+        assert 100 * (client + sum(before[o] for o in kin)) <= left * RELATED_PERCENT
+        self.loans.append(Loan(person, f"A-{self.n}", amount, self.now))
+
+    @rule(which=st.integers(0, 50), part=st.sampled_from([1, 50, 99, 100, 101]))
+    def draw(self, which: int, part: int) -> None:
+        self.report(which, "disbursed", part, 0)
+
+    @rule(
+        which=st.integers(0, 50),
+        kind=st.sampled_from([*KINDS, "balance", "claim_paid"]),
+        part=st.sampled_from([0, 3, 50, 100, 101]),
+        days=st.integers(0, 90),
+    )
+    def report(self, which: int, kind: str, part: int, days: int) -> None:
+        """Something of one of the newest loans, more often possible than not."""
+        newest = [loan for loan in self.loans[-8:] if (loan.drawn is None) == (kind == "disbursed")]
+        newest = newest or self.loans
+        if not newest:
+            return
+        loan = newest[which % len(newest)]
+        whole = {"disbursed": loan.offered, "balance": loan.drawn or 1}.get(
+            kind, max(loan.held(self.now), 1)
+        )
+        amount = max(whole * part // 100, AMOUNT_KINDS[kind]) if kind in AMOUNT_KINDS else None
+        self.n += 1
+        fact = Fact(
+            reference=f"R-{self.n}", kind=kind, on=self.now.date(), amount_yuan=amount,
+            days=days if kind == "days_past_due" else None,
+        )  # fmt: skip
+        lapsed = loan.drawn is None and not loan.held(self.now)
+        held = loan.held(self.now)
+        impossible = (
+            lapsed
+            or loan.over
+            or (kind == "disbursed") != (loan.drawn is None)
+            or (kind == "disbursed" and (amount or 0) > loan.offered)
+            or (kind == "balance" and (amount or 0) > (loan.drawn or 0))
+            or (kind == "claim_paid" and (amount or 0) > held)
+        )
+        code = ""
+        try:
+            self.lending.record(loan.application_id, fact, client="bank")
+        except OutcomeRefused as error:
+            code = error.code
+        event(f"{kind}: {code or 'recorded'}")
+        assert impossible == bool(code) or code == "already_written_off"
+        if code:
+            return
+        self.apply(loan, fact)
+
+    def apply(self, loan: Loan, fact: Fact) -> None:
+        amount = fact.amount_yuan or 0
+        if fact.kind == "disbursed":
+            loan.drawn = loan.outstanding = amount
+            self.carried += Loan.share(amount)
+        elif fact.kind == "balance":
+            loan.outstanding = amount
+        elif fact.kind == "claim_paid":
+            loan.claims += amount
+            self.claims += amount
+        elif fact.kind == "repaid":
+            loan.over = True
+        loan.overdue |= fact.kind in ("restructured", "written_off", "claim_paid")
+        loan.overdue |= bool(fact.days)
+
+    def counts(self, loan: Loan) -> bool:
+        return loan.drawn is not None or self.now < loan.decided_at + timedelta(days=30)
+
+    def held_by_person(self) -> dict[int, int]:
+        found = dict.fromkeys(range(1, PEOPLE + 1), 0)
+        for loan in self.loans:
+            found[loan.person] += loan.held(self.now)
+        return found
+
+    def kin_of(self, person: int) -> set[int]:
+        """Whoever shares a party: named, named by, or naming the same one."""
+        circles = {p: {p, *(o for o in range(1, PEOPLE + 1) if (p, o) in self.named)}
+                   for p in range(1, PEOPLE + 1)}  # fmt: skip
+        return {o for o in circles if o != person and circles[o] & circles[person]}
+
+    def rate_bp(self) -> int:
+        return (10_000 * self.claims + self.carried - 1) // self.carried if self.carried else 0
+
+    @invariant()
+    def the_account_is_the_sum_of_the_loans(self) -> None:
+        if not hasattr(self, "root"):
+            return
+        body = self.lending.fund()
+        assert body["guaranteed_yuan"] == sum(self.held_by_person().values())
+        assert body["claims_paid_yuan"] == self.claims
+        assert body["compensation_rate_bp"] == self.rate_bp()
+
+    @invariant()
+    def the_projection_is_what_the_entries_add_up_to(self) -> None:
+        if hasattr(self, "root"):
+            assert self.root.ledger.verify()[1] == []
+
+    @invariant()
+    def the_statement_adds_up(self) -> None:
+        if not hasattr(self, "root"):
+            return
+        found = self.lending.statement(NOON.date(), self.now.date())
+        for name in ("reserved_yuan", "drawn_yuan"):
+            assert sum(line[name] for line in found["movements"]) == found["closing"][name]
+        assert found["closing"]["guaranteed_yuan"] == sum(self.held_by_person().values())
+
+
+TestFund = Fund.TestCase
+TestFund.settings = settings(
+    max_examples=25, stateful_step_count=30, deadline=None, derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+
+
+def test_the_editions_of_this_machine_are_in_force() -> None:
+    policy = Registry.open(models()).in_force("credit_loan", NOON.date()).policy.content
+    assert policy.fund_caps.related_percent == RELATED_PERCENT
+    assert policy.fund_caps.single_client_percent == SINGLE_PERCENT
+    assert policy.fund_caps.multiple == MULTIPLE
