@@ -27,7 +27,6 @@ from loansvc.errors import (
     NotReproducible,
 )
 from loansvc.ledger import Entry, Ledger, Reading, Subject, Writing
-from loansvc.ledger.fund import parties_of
 from loansvc.policy import Fund
 from loansvc.registry import Registry
 from loansvc.settings import Settings
@@ -342,7 +341,8 @@ def _exposure(
     account = ledger.fund.account_at(moment)
     fund = None
     if account.capital_yuan is not None:
-        parties = parties_of(to_record(application))
+        applicant, firm = application.applicant, application.business.uscc
+        parties = [applicant.id_number, *applicant.related_parties, *([firm] if firm else [])]
         fund = Fund(
             capital_yuan=account.capital_left_yuan,
             guaranteed_yuan=account.guaranteed_yuan,

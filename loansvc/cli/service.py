@@ -191,6 +191,11 @@ def verify(*, json_: bool) -> None:
     else:
         for p in problems:
             click.echo(f"entry {p.sequence}: {p.what}")
+    if problems and all(p.follows for p in problems):
+        raise LedgerDamaged(
+            "The entries are whole, but tables that follow from them were changed. Stop the "
+            "service, keep the files, and work them out anew: loansvc ledger rebuild"
+        )
     if problems:
         raise LedgerDamaged(
             f"The ledger is damaged from entry {problems[0].sequence} on. Stop the service, keep "
@@ -198,6 +203,12 @@ def verify(*, json_: bool) -> None:
         )
     if not json_:
         click.echo(f"verified   {n_entries} entries")
+
+
+@ledger.command("rebuild")
+def rebuild_() -> None:
+    """Work loans and fund out anew from the entries, if those are whole."""
+    click.echo(f"rebuilt   from {open_ledger().rebuild()} entries")
 
 
 @ledger.command()

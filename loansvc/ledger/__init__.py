@@ -194,6 +194,19 @@ class Ledger:
         problems.sort(key=lambda problem: problem.sequence)
         return last.sequence if last else 0, problems
 
+    def rebuild(self) -> int:
+        """Work commitments and account out anew from the entries; how many entries there are.
+
+        Raises:
+            LedgerDamaged: the entries themselves are not whole; nothing is changed.
+        """
+        with self.transaction() as connection:
+            last, problems = self._chained(connection)
+            if problems or list(self._without_key(connection)):
+                raise LedgerDamaged("The entries are not whole. See: loansvc ledger verify")
+            rebuild(connection, self._vault, Reading(connection, self._vault).all_recorded())
+        return last.sequence if last else 0
+
     def _chained(self, connection: Connection) -> tuple[Entry | None, list[Problem]]:
         """The last entry, and what is wrong with the entries and their head."""
         found = list(problems_of(_rows(connection)))

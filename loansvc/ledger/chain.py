@@ -58,10 +58,14 @@ def entry_hash(fields: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A row that is not what was written, and how that shows."""
+    """A row that is not what was written, and how that shows.
+
+    `follows`: the entries are whole, and only a table that follows from them was changed.
+    """
 
     sequence: int
     what: str
+    follows: bool = False
 
 
 def problems_of(rows: Iterable[tuple[Entry, object]]) -> Iterable[Problem | Entry]:

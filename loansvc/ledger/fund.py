@@ -8,15 +8,16 @@ a party somebody named stands as a keyed pseudonym.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
+    BindParameter,
     Connection,
     Row,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -34,7 +35,29 @@ from loansvc.ledger.commitments import Account, Commitment
 from loansvc.ledger.vault import Vault
 
 INSTITUTION = "the guarantee fund"  # stands where an ID number would: the fund is no person
-_COMMITMENT = tables.commitment.c
+
+# Built once: every decision asks them, and building one costs more than its answer.
+_LOAN, _RELATED = tables.commitment.c, tables.related.c
+_AT: BindParameter[str] = bindparam("at")
+_REF: BindParameter[str] = bindparam("ref")
+_LAPSED = and_(_LOAN.state == "reserved", _LOAN.lapses_at <= _AT)
+_SUM = func.coalesce(func.sum(_LOAN.fund_yuan), 0)
+ACCOUNT = select(tables.fund_account)
+LAPSED_SUM = select(_SUM).where(_LAPSED)
+DUE = select(tables.commitment).where(_LAPSED).order_by(_LOAN.lapses_at, _LOAN.sequence)
+LOANS_OF = select(tables.commitment).where(_LOAN.subject_ref == _REF).order_by(_LOAN.sequence)
+LOAN = select(tables.commitment).where(
+    _LOAN.client == bindparam("client"), _LOAN.application_id == bindparam("application_id")
+)
+_OWN = select(_RELATED.party).where(_RELATED.subject_ref == _REF)
+_SHARED = or_(_RELATED.party.in_(_OWN), _RELATED.party.in_(bindparam("marks", expanding=True)))
+_OTHERS = select(_RELATED.subject_ref).where(_SHARED, _RELATED.subject_ref != _REF)
+RELATED_SUM = select(_SUM).where(_LOAN.subject_ref.in_(_OTHERS), not_(_LAPSED))
+KEEP = insert(tables.commitment).prefix_with("OR REPLACE")
+KEEP_ACCOUNT = update(tables.fund_account)
+RELATE = insert(tables.related).prefix_with("OR IGNORE")
+LOAN_COLUMNS = tuple(f.name for f in fields(Commitment))
+ACCOUNT_COLUMNS = tuple(f.name for f in fields(Account))
 
 
 class FundReading:
@@ -47,35 +70,25 @@ class FundReading:
     @cached_property
     def account(self) -> Account:
         """The account as it is noted."""
-        row = self._connection.execute(select(tables.fund_account)).first()
+        row = self._connection.execute(ACCOUNT).first()
         if row is None:
             raise LedgerDamaged("The fund's account is missing. Run: loansvc ledger verify")
-        return Account(**{f.name: row._mapping[f.name] for f in fields(Account)})
+        return Account(**{name: row._mapping[name] for name in ACCOUNT_COLUMNS})
 
     def account_at(self, at: str) -> Account:
         """The account, less what has lapsed by that instant and is not noted yet."""
-        account = self.account
-        gone = self._connection.execute(
-            select(func.coalesce(func.sum(_COMMITMENT.fund_yuan), 0)).where(_lapsed(at))
-        ).scalar_one()
-        return Account(**{**asdict(account), "reserved_yuan": account.reserved_yuan - int(gone)})
+        lapsed = self._connection.execute(LAPSED_SUM, {"at": at}).scalar_one()
+        return replace(self.account, reserved_yuan=self.account.reserved_yuan - int(lapsed))
 
     def find(self, client: str, application_id: str) -> Commitment | None:
         """The commitment of that decision."""
-        row = self._connection.execute(
-            select(tables.commitment).where(
-                _COMMITMENT.client == client, _COMMITMENT.application_id == application_id
-            )
-        ).first()
+        of = {"client": client, "application_id": application_id}
+        row = self._connection.execute(LOAN, of).first()
         return None if row is None else _commitment(row)
 
     def of(self, subject_ref: str, at: str) -> list[Commitment]:
         """The loans of a person that were drawn or can still be, in order of decision."""
-        rows = self._connection.execute(
-            select(tables.commitment)
-            .where(_COMMITMENT.subject_ref == subject_ref)
-            .order_by(_COMMITMENT.sequence)
-        )
+        rows = self._connection.execute(LOANS_OF, {"ref": subject_ref})
         found = (_commitment(row) for row in rows)
         return [commitment for commitment in found if not commitment.lapsed_by(at)]
 
@@ -84,17 +97,9 @@ class FundReading:
 
         `parties`: ID numbers and social credit codes of the application at hand.
         """
-        related = tables.related.c
-        own = select(related.party).where(related.subject_ref == subject_ref)
         marks = [mark for party in parties for mark in self._vault.party_marks(party)]
-        others = select(related.subject_ref).where(
-            or_(related.party.in_(own), related.party.in_(marks)),
-            related.subject_ref != subject_ref,
-        )
-        query = select(func.coalesce(func.sum(_COMMITMENT.fund_yuan), 0)).where(
-            _COMMITMENT.subject_ref.in_(others), not_(_lapsed(at))
-        )
-        return int(self._connection.execute(query).scalar_one())
+        of = {"ref": subject_ref, "marks": marks, "at": at}
+        return int(self._connection.execute(RELATED_SUM, of).scalar_one())
 
 
 class FundWriting(FundReading):
@@ -121,49 +126,39 @@ class FundWriting(FundReading):
         """
         take(self, entry, payload)
         if entry.kind == "decision":
-            rows = _related_rows(entry, payload, self._vault)
-            self._connection.execute(insert(tables.related).prefix_with("OR IGNORE"), rows)
+            self._connection.execute(RELATE, _related_rows(entry, payload, self._vault))
 
     def due(self, at: str) -> list[Commitment]:
         """Reservations that have lapsed by then, the first to lapse first."""
         if at == self._lapsed_at:
             return []
         self._lapsed_at = at
-        query = select(tables.commitment).where(_lapsed(at))
-        rows = self._connection.execute(query.order_by(_COMMITMENT.lapses_at, _COMMITMENT.sequence))
-        return [_commitment(row) for row in rows]
+        return [_commitment(row) for row in self._connection.execute(DUE, {"at": at})]
 
     def keep(self, commitment: Commitment) -> None:
         """Keep a commitment, new or changed."""
-        self._connection.execute(
-            insert(tables.commitment).prefix_with("OR REPLACE").values(asdict(commitment))
-        )
+        values = {name: getattr(commitment, name) for name in LOAN_COLUMNS}
+        self._connection.execute(KEEP, values)
 
     def keep_account(self, account: Account) -> None:
         """Keep the account."""
         self.account = account
-        self._connection.execute(update(tables.fund_account).values(asdict(account)))
-
-
-def _lapsed(at: str) -> ColumnElement[bool]:
-    return and_(_COMMITMENT.state == "reserved", _COMMITMENT.lapses_at <= at)
+        values = {name: getattr(account, name) for name in ACCOUNT_COLUMNS}
+        self._connection.execute(KEEP_ACCOUNT, values)
 
 
 def _commitment(row: Row[Any]) -> Commitment:
-    values = {f.name: row._mapping[f.name] for f in fields(Commitment)}
+    values = {name: row._mapping[name] for name in LOAN_COLUMNS}
     return Commitment(**{**values, "overdue": bool(values["overdue"])})
 
 
-def parties_of(application: Mapping[str, Any]) -> list[str]:
-    """The ID number, the firm, and whom the applicant named, from an application's record."""
-    applicant = application["applicant"]
-    firm = application.get("business", {}).get("uscc")
-    named = [applicant["id_number"], firm, *applicant.get("related_parties", ())]
-    return [party for party in named if party is not None]
-
-
 def _related_rows(entry: Entry, payload: Mapping[str, Any], vault: Vault) -> list[dict[str, str]]:
-    marks = (m for party in parties_of(payload["application"]) for m in vault.party_marks(party))
+    """A row for each mark of the ID number, the firm, and whom the applicant named."""
+    application = payload["application"]
+    applicant, firm = application["applicant"], application.get("business", {}).get("uscc")
+    parties = [applicant["id_number"], *applicant.get("related_parties", ())]
+    parties += [firm] if firm else []
+    marks = (mark for party in parties for mark in vault.party_marks(party))
     return [{"party": mark, "subject_ref": entry.subject_ref} for mark in dict.fromkeys(marks)]
 
 
@@ -206,7 +201,9 @@ def rebuild(connection: Connection, vault: Vault, recorded: Recorded) -> None:
     if rebuilt.related:
         pairs = [{"party": party, "subject_ref": ref} for party, ref in rebuilt.related]
         connection.execute(insert(tables.related), pairs)
-    connection.execute(update(tables.fund_account).values(asdict(rebuilt.store.account)))
+    connection.execute(delete(tables.fund_account))
+    account = {"id": 1, **asdict(rebuilt.store.account)}
+    connection.execute(insert(tables.fund_account).values(account))
 
 
 def differences(connection: Connection, vault: Vault, recorded: Recorded) -> Iterator[Problem]:
@@ -221,13 +218,13 @@ def differences(connection: Connection, vault: Vault, recorded: Recorded) -> Ite
         expected = rebuilt.store.rows.get(sequence)
         row = kept.get(sequence)
         if expected is None or row is None or _as_kept(row) != asdict(expected):
-            yield Problem(sequence, "its commitment is not what the entries add up to")
+            yield Problem(sequence, "its loan is not what the entries add up to", follows=True)
     accounts = connection.execute(select(tables.fund_account)).all()
     if [_as_kept(row, without="id") for row in accounts] != [asdict(rebuilt.store.account)]:
-        yield Problem(last, "the fund's account is not what the entries add up to")
+        yield Problem(last, "the fund's account is not what the entries add up to", follows=True)
     pairs = {(row.party, row.subject_ref) for row in connection.execute(select(tables.related))}
     if pairs != rebuilt.related:
-        yield Problem(last, "who is related to whom is not what the entries say")
+        yield Problem(last, "who is related to whom is not what the entries say", follows=True)
 
 
 def _as_kept(row: Row[Any], *, without: str = "") -> dict[str, Any]:

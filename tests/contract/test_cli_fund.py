@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -146,6 +148,18 @@ def test_wrong_usage_is_exit_2(shell: Shell, arguments: tuple[str, ...]) -> None
     status, out, err = shell(*arguments)
     assert (status, out) == (2, "")
     assert "Usage:" in err
+
+
+def test_what_follows_from_the_entries_is_worked_out_anew(
+    shell: Shell, loan: str, home: Path
+) -> None:
+    with closing(sqlite3.connect(home / "ledger.db")) as connection, connection:
+        connection.execute("UPDATE fund_account SET reserved_yuan = 0")
+    status, out, err = shell("ledger", "verify")
+    assert (status, out) == (1, "entry 2: the fund's account is not what the entries add up to\n")
+    assert err.endswith("loansvc ledger rebuild\n")
+    assert shell("ledger", "rebuild") == (0, "rebuilt   from 2 entries\n", "")
+    assert shell("ledger", "verify") == (0, "verified   2 entries\n", "")
 
 
 def test_a_capital_to_come_is_refused(shell: Shell) -> None:

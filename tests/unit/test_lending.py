@@ -12,7 +12,13 @@ import pytest
 from sqlalchemy import create_engine
 
 from loansvc.decision import Exposure
-from loansvc.errors import InvalidOutcome, NotFound, OutcomeRefused, SetupRefused
+from loansvc.errors import (
+    InvalidOutcome,
+    LedgerDamaged,
+    NotFound,
+    OutcomeRefused,
+    SetupRefused,
+)
 from loansvc.ledger import Ledger
 from loansvc.ledger.commitments import Fact
 from loansvc.lending import Lending
@@ -400,14 +406,14 @@ def database(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("statement", "says"),
     [
-        ("UPDATE commitment SET fund_yuan = fund_yuan - 1 WHERE sequence = 2", "commitment"),
-        ("UPDATE commitment SET state = 'reserved' WHERE sequence = 3", "commitment"),
-        ("UPDATE commitment SET overdue = 0", "commitment"),
-        ("DELETE FROM commitment WHERE sequence = 2", "commitment"),
+        ("UPDATE commitment SET fund_yuan = fund_yuan - 1 WHERE sequence = 2", "its loan"),
+        ("UPDATE commitment SET state = 'reserved' WHERE sequence = 3", "its loan"),
+        ("UPDATE commitment SET overdue = 0", "its loan"),
+        ("DELETE FROM commitment WHERE sequence = 2", "its loan"),
         ("INSERT INTO commitment SELECT 99, client, 'x', decision_id, subject_ref, offered_yuan,"
          " fund_percent, lapses_at, state, outstanding_yuan, fund_yuan, drawn_yuan, drawn_on,"
          " balance_on, claims_yuan, most_days_past_due, overdue FROM commitment LIMIT 1",
-         "commitment"),
+         "its loan"),
         ("UPDATE fund_account SET capital_yuan = capital_yuan + 1", "account"),
         ("UPDATE fund_account SET reserved_yuan = 0", "account"),
         ("UPDATE fund_account SET claims_yuan = 0", "account"),
@@ -426,7 +432,22 @@ def test_a_projection_that_somebody_changed_is_found(
         connection.commit()
     _, problems = root.ledger.verify()
     assert problems
-    assert all(says in problem.what for problem in problems)
+    assert all(says in problem.what and problem.follows for problem in problems)
+    assert root.ledger.rebuild() == 7
+    assert root.ledger.verify() == (7, [])
+
+
+def test_nothing_is_worked_out_anew_from_entries_that_are_not_whole(
+    root: Underwriting, clock: Clock, tmp_path: Path
+) -> None:
+    some_history(root, clock)
+    with closing(sqlite3.connect(database(tmp_path))) as connection:
+        connection.execute("DELETE FROM payload WHERE sequence = 2")
+        connection.commit()
+    before = contents(tmp_path)
+    with pytest.raises(LedgerDamaged):
+        root.ledger.rebuild()
+    assert contents(tmp_path) == before
 
 
 def test_an_older_ledger_is_filled_from_its_entries(
