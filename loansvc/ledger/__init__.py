@@ -351,7 +351,17 @@ def migrate(engine: Engine, vault: Vault) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         if before == BEFORE_FUND:
-            rebuild(connection, vault, Reading(connection, vault).all_recorded())
+            _fill(connection, vault)
+
+
+def _fill(connection: Connection, vault: Vault) -> None:
+    try:
+        rebuild(connection, vault, Reading(connection, vault).all_recorded())
+    except LedgerDamaged:
+        raise SetupRefused(
+            "The ledger is not upgraded: a record of it cannot be opened. Find it with the version "
+            "that wrote it (loansvc ledger verify), and restore the last backup that verifies."
+        ) from None
 
 
 def _alembic() -> Config:

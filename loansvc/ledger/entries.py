@@ -161,7 +161,9 @@ class Reading:
         """
         query = (
             select(tables.entry, tables.payload.c.sealed)
-            .join(tables.payload, tables.payload.c.sequence == tables.entry.c.sequence)
+            .join(
+                tables.payload, tables.payload.c.sequence == tables.entry.c.sequence, isouter=True
+            )
             .order_by(tables.entry.c.sequence)
         )
         subjects: dict[str, Subject] = {}
@@ -169,6 +171,10 @@ class Reading:
             subject = subjects.get(row.subject_ref)
             if subject is None:
                 subject = subjects[row.subject_ref] = self.subject_of(row.subject_ref)
+            if row.sealed is None:
+                raise LedgerDamaged(
+                    f"The record of entry {row.sequence} is missing. Run: loansvc ledger verify"
+                )
             yield entry_of(row), subject.unseal(row.sealed, row.decision_id)
 
     def subject_of(self, subject_ref: str) -> Subject:

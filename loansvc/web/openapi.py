@@ -221,8 +221,13 @@ LIST_PARAMETERS = [
 OUTCOME_EXAMPLES = {
     "disbursed": {"value": {"reference": "D-1", "kind": "disbursed", "on": "2026-11-25",
                             "amount_yuan": 120_000}},
+    "balance": {"value": {"reference": "B-1", "kind": "balance", "on": "2027-02-28",
+                          "amount_yuan": 90_000}},
     "days_past_due": {"value": {"reference": "P-1", "kind": "days_past_due", "on": "2027-03-01",
                                 "days": 12}},
+    "claim_paid": {"value": {"reference": "C-1", "kind": "claim_paid", "on": "2027-06-01",
+                             "amount_yuan": 36_000}},
+    "repaid": {"value": {"reference": "E-1", "kind": "repaid", "on": "2028-11-25"}},
 }  # fmt: skip
 EDITION_PARAMETERS = [
     _query("kind", {"type": "string", "enum": list(EVERY_KIND)}, "Only this kind."),

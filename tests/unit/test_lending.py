@@ -457,6 +457,37 @@ def test_an_older_ledger_is_filled_from_its_entries(
     some_history(root, clock)
     before = contents(tmp_path)
     assert len(before) > 8
+    as_0001_left_it(root, tmp_path)
+    with pytest.raises(SetupRefused, match="loansvc ledger upgrade"):
+        reopened(tmp_path, create=False)
+    upgraded = reopened(tmp_path, create=True)
+    assert contents(tmp_path) == before
+    assert upgraded.verify() == (7, [])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM payload WHERE sequence = 3",
+        "UPDATE payload SET sealed = x'01' WHERE sequence = 3",
+        "DELETE FROM subject_key",
+    ],
+)
+def test_an_older_ledger_that_is_damaged_stays_as_it_is(
+    root: Underwriting, clock: Clock, tmp_path: Path, statement: str
+) -> None:
+    some_history(root, clock)
+    as_0001_left_it(root, tmp_path)
+    with closing(sqlite3.connect(database(tmp_path))) as connection:
+        connection.execute(statement)
+        connection.commit()
+    with pytest.raises(SetupRefused, match="not upgraded"):
+        reopened(tmp_path, create=True)
+    with closing(sqlite3.connect(database(tmp_path))) as connection:
+        assert connection.execute("SELECT * FROM alembic_version").fetchall() == [("0001",)]
+
+
+def as_0001_left_it(root: Underwriting, tmp_path: Path) -> None:
     root.ledger._engine.dispose()
     with closing(sqlite3.connect(database(tmp_path))) as connection:
         for table in ("commitment", "fund_account", "related"):
@@ -464,11 +495,6 @@ def test_an_older_ledger_is_filled_from_its_entries(
         connection.execute("DROP INDEX entry_outcomes")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
         connection.commit()
-    with pytest.raises(SetupRefused, match="loansvc ledger upgrade"):
-        reopened(tmp_path, create=False)
-    upgraded = reopened(tmp_path, create=True)
-    assert contents(tmp_path) == before
-    assert upgraded.verify() == (7, [])
 
 
 def reopened(tmp_path: Path, *, create: bool) -> Ledger:
