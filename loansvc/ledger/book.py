@@ -14,10 +14,6 @@ from typing import Any, Protocol
 from loansvc.ledger.chain import Entry
 from loansvc.ledger.commitments import Account, Commitment, Fact, lapse_of, share_yuan
 
-MOVES = {  # what a fact does to the fund, as the statement calls it
-    "disbursed": "drawn", "balance": "balance", "repaid": "released", "claim_paid": "claim",
-}  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
@@ -74,13 +70,21 @@ def take(store: Store, entry: Entry, payload: Mapping[str, Any]) -> list[Movemen
         fact = Fact.from_record(payload["outcome"])
         before = store.find(entry.client, entry.application_id)
         assert before is not None, "an outcome follows its decision"
-        moved.append(_move(store, at, MOVES.get(fact.kind, "noted"), before, before.after(fact)))
+        after = before.after(fact)
+        moved.append(_move(store, at, _effect(fact, before, after), before, after))
     elif entry.kind == "fund":
         was = store.account
         now = was.stated(payload["fund"]["capital_yuan"], entry.sequence)
         store.keep_account(now)
         moved.append(Movement(at=at, kind="set", decision_id="", before=was, after=now))
     return moved
+
+
+def _effect(fact: Fact, before: Commitment, after: Commitment) -> str:
+    """What a fact does to the fund, as the statement calls it."""
+    if fact.kind in ("disbursed", "claim_paid"):
+        return {"disbursed": "drawn", "claim_paid": "claim"}[fact.kind]
+    return "corrected" if after.fund_yuan > before.fund_yuan else "released"
 
 
 def reserved(entry: Entry, decision: Mapping[str, Any]) -> Commitment:

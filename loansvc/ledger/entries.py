@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from loansvc.errors import LedgerDamaged
 from loansvc.ledger import tables
@@ -22,6 +22,22 @@ from loansvc.ledger.fund import FundReading, FundWriting, Rebuilt
 from loansvc.ledger.vault import Vault, seal, unseal
 
 ROWS = 1000  # fetched at a time where every entry is read
+# Built once: every decision asks them, and building one costs more than its answer.
+_ENTRY, _KEY = tables.entry.c, tables.subject_key.c
+FIND = select(tables.entry).where(
+    _ENTRY.client == bindparam("client"),
+    _ENTRY.application_id == bindparam("application_id"),
+    _ENTRY.kind == "decision",
+)
+FIND_SUBJECT = (
+    select(tables.subject_key)
+    .join(tables.subject, tables.subject.c.subject_ref == _KEY.subject_ref)
+    .where(tables.subject.c.pseudonym.in_(bindparam("pseudonyms", expanding=True)))
+)
+HEAD = select(tables.chain_head).with_for_update()
+ADD_SUBJECT, ADD_KEY = insert(tables.subject), insert(tables.subject_key)
+ADD_ENTRY, ADD_PAYLOAD = insert(tables.entry), insert(tables.payload)
+ADD_HEAD, MOVE_HEAD = insert(tables.chain_head), update(tables.chain_head)
 SCHEMA = 1  # of the payload: its first byte, and part of what its seal is bound to
 
 
@@ -58,11 +74,8 @@ class Reading:
 
     def find(self, client: str, application_id: str) -> Entry | None:
         """The decision on that application of that client."""
-        entry = tables.entry.c
-        query = select(tables.entry).where(
-            entry.client == client, entry.application_id == application_id, entry.kind == "decision"
-        )
-        row = self._connection.execute(query).first()
+        of = {"client": client, "application_id": application_id}
+        row = self._connection.execute(FIND, of).first()
         return entry_of(row) if row else None
 
     def clients_of(self, application_id: str) -> list[str]:
@@ -121,12 +134,8 @@ class Reading:
 
     def find_subject(self, id_number: str) -> Subject | None:
         """The person with this ID number, if the ledger knows one."""
-        subject, key = tables.subject.c, tables.subject_key.c
-        row = self._connection.execute(
-            select(tables.subject_key)
-            .join(tables.subject, subject.subject_ref == key.subject_ref)
-            .where(subject.pseudonym.in_(self._vault.pseudonyms(id_number)))
-        ).first()
+        known_as = {"pseudonyms": self._vault.pseudonyms(id_number)}
+        row = self._connection.execute(FIND_SUBJECT, known_as).first()
         return self._subject(row) if row else None
 
     def outcomes_of(self, decision: Entry) -> list[tuple[Entry, dict[str, Any]]]:
@@ -214,12 +223,9 @@ class Writing(Reading):
         pseudonym = self._vault.pseudonyms(id_number)[0]
         ref = secrets.token_hex(16)
         data_key, version, wrapped = self._vault.new_data_key(ref)
-        self._connection.execute(
-            insert(tables.subject).values(pseudonym=pseudonym, subject_ref=ref)
-        )
-        self._connection.execute(
-            insert(tables.subject_key).values(subject_ref=ref, key_version=version, wrapped=wrapped)
-        )
+        self._connection.execute(ADD_SUBJECT, {"pseudonym": pseudonym, "subject_ref": ref})
+        key = {"subject_ref": ref, "key_version": version, "wrapped": wrapped}
+        self._connection.execute(ADD_KEY, key)
         return Subject(ref, data_key)
 
     def append(self, subject: Subject, payload: dict[str, Any], **fields: str) -> Entry:
@@ -230,7 +236,7 @@ class Writing(Reading):
         Raises:
             OutcomeRefused: an outcome contradicts what is recorded; nothing of it stays.
         """
-        head = self._connection.execute(select(tables.chain_head).with_for_update()).first()
+        head = self._connection.execute(HEAD).first()
         sealed = subject.seal(payload, fields["decision_id"])
         content: dict[str, Any] = {
             **fields,
@@ -240,10 +246,8 @@ class Writing(Reading):
             "previous_hash": head.hash if head else GENESIS,
         }
         entry = Entry(**content, hash=entry_hash(content))
-        self._connection.execute(insert(tables.entry).values(asdict(entry)))
-        self._connection.execute(
-            insert(tables.payload).values(sequence=entry.sequence, sealed=sealed)
-        )
+        self._connection.execute(ADD_ENTRY, asdict(entry))
+        self._connection.execute(ADD_PAYLOAD, {"sequence": entry.sequence, "sealed": sealed})
         self._move_head(entry, first=head is None)
         self.fund.take(entry, payload)
         return entry
@@ -254,8 +258,10 @@ class Writing(Reading):
             "hash": entry.hash,
             "mac": self._vault.head_mac(entry.sequence, entry.hash),
         }
-        statement = insert(tables.chain_head).values(id=1) if first else update(tables.chain_head)
-        self._connection.execute(statement.values(**values))
+        if first:
+            self._connection.execute(ADD_HEAD, {"id": 1, **values})
+        else:
+            self._connection.execute(MOVE_HEAD, values)
 
 
 def entry_of(row: Row[Any]) -> Entry:

@@ -366,14 +366,14 @@ def test_a_statement_adds_up_from_opening_to_closing(root: Underwriting, clock: 
 
     whole = lending.statement(TODAY, clock.now.date())
     assert [line["kind"] for line in whole["movements"]] == [
-        "set", "reserved", "reserved", "reserved", "drawn", "claim", "drawn", "balance",
+        "set", "reserved", "reserved", "reserved", "drawn", "claim", "drawn", "released",
         "released", "lapsed",
     ]  # fmt: skip
     assert whole["movements"][-1]["at"] == "2026-12-23T12:00:00.000+08:00"
     assert whole["closing"]["capital_left_yuan"] == CAPITAL - 1_000
     assert whole["closing"]["guaranteed_yuan"] == lending.fund()["guaranteed_yuan"] == 39_000
     later_on = lending.statement(TODAY + timedelta(days=5), clock.now.date())
-    assert [line["kind"] for line in later_on["movements"]] == ["balance", "released", "lapsed"]
+    assert [line["kind"] for line in later_on["movements"]] == ["released", "released", "lapsed"]
     for found in (whole, later_on):
         for total, change in (
             ("capital_left_yuan", "capital_yuan"), ("reserved_yuan", "reserved_yuan"),
