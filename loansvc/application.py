@@ -254,7 +254,8 @@ def age_at_maturity_years(application: Application) -> int:
     """Completed years of life on the day the loan falls due."""
     born = birth_date(application.applicant.id_number)
     assert born is not None, "the ID number was checked at the edge"
-    return (whole_months(born, application.on) + application.loan.term_months) // 12
+    starts_on = application.loan.starts_on or application.on
+    return (whole_months(born, starts_on) + application.loan.term_months) // 12
 
 
 def percent(part: int | None, whole: int | None) -> int | None:
@@ -329,12 +330,21 @@ def talent_tier(application: Application) -> str:
         for kind in ("graduate", "technician_graduate")
         for c in valid_credentials(application, kind)
     ]
-    if any(whole_months(d, application.on) <= 12 * GRADUATE_TALENT_YEARS for d in graduations):
+    if any(_within_years(d, application.on, GRADUATE_TALENT_YEARS) for d in graduations):
         return "T4"
     trained = valid_credentials(application, "training_certificate")
     if trained and {"veteran", "returning_migrant"} & set(groups(application)):
         return "T5"
     return "none"
+
+
+def _within_years(since: date, on: date, years: int) -> bool:
+    """Whether at most so many years have gone by: the anniversary itself counts.
+
+    >>> [_within_years(date(2021, 11, 26), date(2026, 11, day), 5) for day in (26, 27)]
+    [True, False]
+    """
+    return (since.year + years, since.month, since.day) >= (on.year, on.month, on.day)
 
 
 def business_age_months(application: Application) -> int | None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from loansvc.application import Application, Credential, characteristics
 from loansvc.editions import Edition
-from loansvc.policy import SHARERS, Fund, Judgement, Policy, judge
+from loansvc.policy import GRAVE, SHARERS, Finding, Fund, Judgement, Policy, judge
 from loansvc.rates import Quote, Rates
 from loansvc.reasons import (
     MOST_REASONS,
@@ -329,9 +329,10 @@ def _reasons(case: Case, *, outcome: str, automated: bool) -> tuple[Reason, ...]
     decisive = _policy_reasons(judgement, asking_for=judgement.outcome)
     lesser = [] if judgement.outcome == "refer" else _policy_reasons(judgement, asking_for="refer")
     fund = [plain_reason(code) for code in dict.fromkeys(c for _, c in judgement.tier_caps)]
-    capped = list(fund)
+    capped = [plain_reason("P01", value=", ".join(judgement.unasked))] if judgement.unasked else []
+    capped += fund
     if judgement.above_limit:
-        capped.append(plain_reason("L01"))
+        capped += _limit_reasons(judgement)
     if judgement.below_minimum:
         capped.append(plain_reason("L02"))
     if judgement.without_tier:
@@ -355,14 +356,28 @@ def _reasons(case: Case, *, outcome: str, automated: bool) -> tuple[Reason, ...]
     return tuple(reasons[:MOST_REASONS])
 
 
+def _limit_reasons(judgement: Judgement) -> list[Reason]:
+    """That the amount is above the limit, and the cap that made it so low, if one did."""
+    cap = judgement.limit.bound_by
+    if cap is None:
+        return [plain_reason("L01")]
+    said = Reason(
+        cap.id, "limit", f"额度上限：{cap.zh}", f"Cap on the limit: {cap.en}",
+        reference=cap.clause.reference,
+    )  # fmt: skip
+    return [plain_reason("L01"), said]
+
+
 def _policy_reasons(judgement: Judgement, *, asking_for: str) -> list[Reason]:
     """Rules not met or not known that ask for this outcome, in the order of the file."""
     return [
         Reason(
             code=f.rule.id,
             kind="policy",
-            zh=("未满足：" if f.result == "not_met" else "无法确认：") + f.rule.zh,
-            en=("Not met: " if f.result == "not_met" else "Not known: ") + f.rule.en,
+            zh=_rule_text(f, "无法确认：", f.rule.not_met_zh or f"未满足：{f.rule.zh}", f.rule.zh),
+            en=_rule_text(
+                f, "Not known: ", f.rule.not_met_en or f"Not met: {f.rule.en}", f.rule.en
+            ),
             value=_value_text(f.value),
             threshold=f.rule.requires.threshold(),
             reference=f.rule.clause.reference,
@@ -370,6 +385,10 @@ def _policy_reasons(judgement: Judgement, *, asking_for: str) -> list[Reason]:
         for f in judgement.findings
         if f.outcome == asking_for != "approve"
     ]
+
+
+def _rule_text(finding: Finding, not_known: str, not_met: str, requirement: str) -> str:
+    return not_met if finding.result == "not_met" else not_known + requirement
 
 
 def _value_text(value: Any) -> str | None:
@@ -400,6 +419,10 @@ def _notices(case: Case, editions: Editions, exposure: Exposure) -> Iterator[str
         yield "POLICY_REVIEW_OVERDUE"
     if case.quote.stale_on(on):
         yield "LPR_STALE"
+    if any(
+        f.result == "unknown" and f.rule.requires.fact in GRAVE for f in case.judgement.findings
+    ):
+        yield "NOT_LOOKED_UP"
     if exposure.fund is None:
         yield "FUND_NOT_STATED"
     known = exposure.policy_loan_overdue is not None

@@ -14,6 +14,7 @@ from loansvc.policy.wording import COUNTER_GUARANTEE_TEXTS, LIABILITY_TEXTS, SHA
 from loansvc.reasons import PLAIN_REASONS, quantity
 
 Line = dict[str, Any]
+RATING_ZH = {"unrated": "未评定"}  # the others are their own name
 
 
 def derivation(case: Case, policy: Policy, decision: Decision) -> dict[str, list[Line]]:
@@ -42,11 +43,11 @@ def _limit_lines(case: Case, policy: Policy) -> list[Line]:
     limit, facts = case.judgement.limit, case.facts
     grade, rating = case.judgement.grade, facts["village_rating"]
     base, factor = _yuan(limit.row.base_yuan), limit.factor_percent
-    reference = limit.row.clause.reference
+    clause = limit.row.clause
     lines = [
-        _line("base", f"基础额度（依据：{reference}）", f"Base limit (clause: {reference})",
+        _line("base", f"基础额度（依据：{clause.zh}）", f"Base limit (clause: {clause.reference})",
               yuan=limit.row.base_yuan),
-        _line("factor", f"{base[0]} × {factor}%（评分等级{grade}，村等级{rating}）",
+        _line("factor", f"{base[0]} × {factor}%（评分等级{grade}，村等级{RATING_ZH.get(rating, rating)}）",
               f"{base[1]} x {factor} % (grade {grade}, village {rating})",
               yuan=limit.before_caps_yuan),
     ]  # fmt: skip
@@ -55,14 +56,19 @@ def _limit_lines(case: Case, policy: Policy) -> list[Line]:
     step, least = quantity(policy.round_down_to_yuan, "yuan"), quantity(policy.minimum_yuan, "yuan")
     low = _yuan(lowest)
     lines.append(
-        _line("limit", f"以上最低者{low[0]}，向下取整至{step[0]}；低于{least[0]}的视为无额度",
-              f"The lowest of these, {low[1]}, rounded down to {step[1]}; "
+        _line("limit", f"以上最低者{low[0]}，按{step[0]}的整数倍向下取整；低于{least[0]}的视为无额度",
+              f"The lowest of these, {low[1]}, down to a multiple of {step[1]}; "
               f"below {least[1]} there is none", yuan=limit.limit_yuan)
     )  # fmt: skip
     if policy.reassess_every_months:
-        every = quantity(policy.reassess_every_months, "months")
-        lines.append(_line("reassess", f"额度每{every[0]}重新评估一次",
-                           f"The limit is assessed anew every {every[1]}"))  # fmt: skip
+        months = policy.reassess_every_months
+        every = (
+            ("每年", "once a year")
+            if months == 12
+            else (f"每{months}个月", f"every {months} months")
+        )
+        lines.append(_line("reassess", f"额度{every[0]}重新评估一次",
+                           f"The limit is assessed anew {every[1]}"))  # fmt: skip
     return lines
 
 
@@ -105,12 +111,16 @@ def _rate_lines(case: Case, policy: Policy) -> list[Line]:
     note_zh = f"，按上限{policy.most_spread_bp}计" if capped else f"，上限{policy.most_spread_bp}"
     note_en = f", held to the cap of {policy.most_spread_bp}" if capped else (
         f", the cap being {policy.most_spread_bp}")  # fmt: skip
-    reference = price.row.clause.reference
+    clause, since = price.row.clause, quote.effective_on
+    zh, en = (
+        (f"{since}起的贷款基准利率（基点）", f"Base rate of the central bank from {since}")
+        if quote.is_base_rate
+        else (f"{since}起的LPR（基点）", f"LPR quoted on {since}")
+    )
     lines = [
-        _line("lpr", f"{quote.effective_on}起的LPR（基点）", f"LPR quoted on {quote.effective_on}",
-              bp=price.lpr_bp),
-        _line("spread", f"加点{price.row.spread_bp}{note_zh}（依据：{reference}）",
-              f"Spread of {price.row.spread_bp}{note_en} (clause: {reference})",
+        _line("lpr", zh, en, bp=price.lpr_bp),
+        _line("spread", f"加点{price.row.spread_bp}{note_zh}（依据：{clause.zh}）",
+              f"Spread of {price.row.spread_bp}{note_en} (clause: {clause.reference})",
               bp=price.spread_bp),
         _line("rate", f"年利率 = {price.lpr_bp} + {price.spread_bp}",
               f"Rate a year = {price.lpr_bp} + {price.spread_bp}", bp=price.rate_bp),
@@ -122,13 +132,13 @@ def _subsidy_lines(case: Case) -> list[Line]:
     price = case.judgement.price
     subsidy, rate, lpr = price.subsidy, price.rate_bp, price.lpr_bp
     if subsidy.borrower_over_lpr_bp is None:
-        zh = en = f"{rate} × {subsidy.percent_of_rate}%"
+        zh = f"{rate} × {subsidy.percent_of_rate}%"
         en = f"{rate} x {subsidy.percent_of_rate} %"
     else:
         over = subsidy.borrower_over_lpr_bp
         zh = en = f"{rate} - ({lpr} {'+' if over >= 0 else '-'} {abs(over)})"
     return [
-        _line("subsidy", f"财政贴息 = {zh}，舍去小数（{subsidy.zh}；依据：{subsidy.clause.reference}）",
+        _line("subsidy", f"财政贴息 = {zh}，舍去小数（{subsidy.zh}；依据：{subsidy.clause.zh}）",
               f"Paid by the state = {en}, rounded down ({subsidy.en}; clause: "
               f"{subsidy.clause.reference})", bp=price.subsidy_bp),
         _line("borrower_pays", f"借款人实际承担 = {rate} - {price.subsidy_bp}",
@@ -143,14 +153,29 @@ def _guarantee_lines(case: Case, policy: Policy, decision: Decision) -> list[Lin
     assert decision.guarantee is not None
     assert decision.offer is not None
     guarantee, tier = decision.guarantee, case.judgement.tier
-    lines = [_passed_over_line(case, policy, row, code) for row, code in case.judgement.tier_caps]
+    lines: list[Line] = []
+    for row, code in case.judgement.tier_caps:
+        line = _passed_over_line(case, policy, row, code)
+        if line not in lines:  # rows of one tier differ in whom they are for, not in the sum
+            lines.append(line)
+    bank = tier.shares_percent["bank"]
+    zh, en = (
+        ("损失全部由银行承担", "the bank alone carries a loss")
+        if bank == 100
+        else (f"银行以外各方分担100% - {bank}%", f"others carry 100 % - {bank} %")
+    )
     lines.append(
-        _line("tier", f"担保层级{tier.tier}：银行以外分担100% - {tier.shares_percent['bank']}%"
-              f"（依据：{tier.clause.reference}）",
-              f"Guarantee tier {tier.tier}: others carry 100 % - {tier.shares_percent['bank']} % "
-              f"(clause: {tier.clause.reference})", percent=100 - tier.shares_percent["bank"])
+        _line("tier", f"担保层级{tier.tier}：{zh}（依据：{tier.clause.zh}）",
+              f"Guarantee tier {tier.tier}: {en} (clause: {tier.clause.reference})",
+              percent=100 - bank)
     )  # fmt: skip
-    amount = decision.offer.amount_yuan
+    asked, amount = case.facts["amount_yuan"], decision.offer.amount_yuan
+    if asked != amount:
+        lines.append(
+            _line("tier_amount", f"担保层级按申请金额{asked:,}元确定；按{amount:,}元重新申请，层级可能不同",
+                  f"The tier is that of the {asked:,} yuan asked for; "
+                  f"an application for {amount:,} yuan may have another")
+        )  # fmt: skip
     for name, percent in guarantee.shares_percent.items():
         if percent:
             zh, en = SHARER_TEXTS[name]
@@ -222,8 +247,11 @@ def _loss_lines(policy: Policy, decision: Decision) -> list[Line]:
                   f"Of it {en} = {total:,} x {shares[name]} %, to the nearest yuan", yuan=yuan)
         )  # fmt: skip
         others += yuan
-    lines.append(
-        _line("bank_loss", f"其中银行 = {total:,} - {others:,}", f"Of it the bank = {total:,} - {others:,}",
-              yuan=parts["bank"])
-    )  # fmt: skip
+    if others:
+        lines.append(
+            _line("bank_loss", f"其中银行 = {total:,} - {others:,}",
+                  f"Of it the bank = {total:,} - {others:,}", yuan=parts["bank"])
+        )  # fmt: skip
+    else:
+        lines.append(_line("bank_loss", "全部由银行承担", "All of it the bank", yuan=parts["bank"]))
     return lines

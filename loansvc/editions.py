@@ -76,12 +76,11 @@ def in_force(
     Raises:
         NoEditionInForce: none has started by then.
     """
-    started = [
-        e for e in editions
-        if (e.kind, e.product, e.role) == (kind, product, role) and e.valid_from <= on
-    ]  # fmt: skip
+    of_kind = [e for e in editions if (e.kind, e.product, e.role) == (kind, product, role)]
+    started = [e for e in of_kind if e.valid_from <= on]
     if not started:
-        raise NoEditionInForce(kind, product, role, on)
+        first = min((e.valid_from for e in of_kind), default=None)
+        raise NoEditionInForce(kind, product, role, on, first=first)
     return max(started, key=lambda e: e.valid_from)
 
 

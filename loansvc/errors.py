@@ -77,10 +77,13 @@ class NoEditionInForce(LoanError):
     code = "no_edition_in_force"
     status = 422
 
-    def __init__(self, kind: str, product: str, role: str, on: date) -> None:
+    def __init__(
+        self, kind: str, product: str, role: str, on: date, *, first: date | None = None
+    ) -> None:
+        later = f"The first starts on {first}: use that day or a later one" if first else ""
         super().__init__(
-            f"No {role} {kind} of {product} is in force on {on}. Use a later date, or publish one "
-            f"that starts on or before that day: loansvc publish FILE"
+            f"No {role} {kind} of {product} is in force on {on}. {later or 'Use a later date'}, or "
+            f"publish one that starts on or before that day: loansvc publish FILE"
         )
 
 

@@ -13,12 +13,13 @@ from datetime import date
 from loansvc.editions import Reader
 
 STALE_AFTER_DAYS = 45  # DOMAIN 8
+FIRST_LPR_ON = date(2019, 8, 20)  # before it the central bank's base rate held (DOMAIN 8)
 ONE_YEAR_UP_TO_MONTHS = 60  # terms up to five years are priced on the one-year quote
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """One monthly quote."""
+    """One monthly quote, or the base rate that held before the first."""
 
     effective_on: date
     lpr_1y_bp: int
@@ -28,8 +29,15 @@ class Quote:
         """The quote a loan of this term is priced on, in basis points."""
         return self.lpr_1y_bp if term_months <= ONE_YEAR_UP_TO_MONTHS else self.lpr_5y_bp
 
+    @property
+    def is_base_rate(self) -> bool:
+        """Whether it is the central bank's base rate (贷款基准利率), which was set, not quoted."""
+        return self.effective_on < FIRST_LPR_ON
+
     def stale_on(self, on: date) -> bool:
         """Whether a newer quote should have come by then."""
+        if self.is_base_rate and on < FIRST_LPR_ON:
+            return False
         return (on - self.effective_on).days > STALE_AFTER_DAYS
 
 

@@ -1,6 +1,6 @@
 """Reasons: stable codes with the Chinese and English text a person reads.
 
-A01 speaks of the consent to automated decision, S01 to S26 of a characteristic of the scorecard,
+A01 speaks of the consent to automated decision, P01 of what a policy cannot ask, S01 to S26 of a characteristic of the scorecard,
 V01 of the village, L01, L02 and G01 of limit and guarantee, F01 to F04 of the guarantee fund. Policy
 rules bring their own id and text. Notices (the answer's `warnings`) say what the reader should
 know about the answer itself. A code never changes its meaning.
@@ -73,7 +73,7 @@ NUMBER_TEXTS: Mapping[str, Text] = {
         "被抚养人数达到{bound}人", "{bound} or more dependants",
         "没有被抚养人", "No dependants"),
     "training_certificates": Text(
-        "S10", "技能培训证书少于{bound}本", "Fewer training certificates than {bound}",
+        "S10", "技能培训证书少于{bound}本", "Fewer than {bound} training certificates",
         "技能培训证书达到{bound}本", "{bound} or more training certificates",
         "没有技能培训证书", "No training certificate"),
     "craftsman_level": Text(
@@ -176,6 +176,7 @@ LEVEL_TEXTS = (("无", "none"), ("县级", "county level"), ("市级", "prefectu
 PLAIN_REASONS: Mapping[str, tuple[str, str, str]] = {
     "A01": ("consent", "未同意自动化决策，由人工审核", "No consent to an automated decision: a person decides"),
     "V01": ("village", "本村借款人的实际履约略低于评分卡的预期", "Borrowers of this village repaid less well than the scorecard expected"),
+    "P01": ("policy", "申请中载明不利信息（如当前逾期、失信、反洗钱名单），本版政策未作规定，由人工审核", "The application states something grave (overdue now, a list) that this edition of the policy does not ask about: a person decides"),
     "L01": ("limit", "申请金额高于可贷额度", "The amount asked for is above the limit"),
     "L02": ("limit", "申请金额低于最低贷款额", "The amount asked for is below the smallest loan"),
     "G01": ("guarantee", "没有可适用的担保层级", "No guarantee tier carries this case"),
@@ -201,6 +202,8 @@ NOTICES: Mapping[str, tuple[str, str]] = {
         "已有政策性贷款仅计入本系统30天内的批准", "Earlier policy loans: only approvals of this system in the last 30 days are counted"),
     "EXPOSURE_OWN_LEDGER": (
         "已有政策性贷款仅计入本系统记录", "Earlier policy loans: only those recorded in this ledger are known"),
+    "NOT_LOOKED_UP": (
+        "未提供当前逾期、失信或反洗钱名单的核查结果，按无不利信息处理，放款前须核查", "Not stated whether there is anything overdue now or on a list of dishonest debtors or against money laundering: taken as clear, to be looked up before lending"),
     "VILLAGE_GRACE": (
         "村级评定已到期，宽限期内降一级使用", "The village rating is past its term; in grace it counts one notch lower"),
     "VILLAGE_EXPIRED": (
@@ -208,7 +211,7 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "VILLAGE_REVOKED": (
         "村级评定已被撤销", "The village rating was revoked"),
     "VILLAGE_UNRATED": (
-        "该村尚未评定；未知不等于差", "The village is unrated: unknown, not bad"),
+        "该村尚未评定；未评定不等于评价差", "The village is unrated: unknown, not bad"),
     "VILLAGE_FLAGGED": (
         "该村登记有乡风文明方面的人工复核提示，有期限；不影响评定和评分",
         "The village carries a dated mark asking that a person looks; rating and points do not know it"),
@@ -216,7 +219,7 @@ NOTICES: Mapping[str, tuple[str, str]] = {
         "该村的申诉正在处理，作出决定前评定照常有效",
         "An appeal of the village is pending; the rating stands until it is decided"),
     "CONSENT_CREDIT_REPORT": (
-        "未授权信用报告，相关信息按未知处理", "No consent to the credit report: its inputs count as not known"),
+        "未授权查询信用报告，相关信息按未知处理", "No consent to the credit report: its inputs count as not known"),
     "CONSENT_INCOME": (
         "未授权收入信息，相关信息按未知处理", "No consent to income data: those inputs count as not known"),
     "CONSENT_PUBLIC_RECORDS": (
@@ -233,10 +236,10 @@ def reason_code(characteristic: str) -> str:
     return WORD_CODES.get(characteristic) or NUMBER_TEXTS[characteristic].code
 
 
-def plain_reason(code: str, *, points: int | None = None) -> Reason:
+def plain_reason(code: str, *, points: int | None = None, value: str | None = None) -> Reason:
     """A reason without a bound: village, limit, guarantee, fund."""
     kind, zh, en = PLAIN_REASONS[code]
-    return Reason(code, kind, zh, en, points=points)
+    return Reason(code, kind, zh, en, points=points, value=value)
 
 
 def notice(code: str) -> Notice:

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, BinaryIO
 
 import click
@@ -20,6 +21,8 @@ from loansvc.web.strict_json import loads
 
 CLIENT = "cli"
 as_json = click.option("--json", "json_", is_flag=True, help="Print exactly what the API answers.")
+in_chinese = click.option("--zh", "zh", is_flag=True, help="In Chinese.")
+a_day = click.DateTime(formats=["%Y-%m-%d"])
 of_client = click.option("--client", help="Whose decision, where several used the same id.")
 
 
@@ -31,50 +34,76 @@ def print_json(document: Any) -> None:
 @click.command()
 @click.argument("file", type=click.File("rb"))
 @click.option("--preview", is_flag=True, help="Answer without recording.")
+@click.option("--on", type=a_day, help="Preview as if applied for on that day, past or to come.")
 @click.option("--client", default=CLIENT, show_default=True, help="In whose name.")
+@in_chinese
 @as_json
-def decide(file: BinaryIO, *, preview: bool, client: str, json_: bool) -> None:
+def decide(
+    file: BinaryIO, *, preview: bool, on: datetime | None, client: str, zh: bool, json_: bool
+) -> None:
     """Decide the application in FILE (- for standard input) and record the decision."""
+    if on is not None and not preview:
+        raise click.UsageError("--on asks what would be decided on another day: add --preview.")
     root = Underwriting.open(Settings.from_environment(), create=True)
     codes = root.registry.village_codes
     application = load_application(loads(file.read()), today=root.today(), village_codes=codes)
     if preview:
-        body = root.preview(application)
+        body = root.preview(application, on=on.date() if on else None)
     else:
         body = root.decide(application, client=client)[0].answer()
     if json_:
         print_json(body)
         return
-    _print_decision(body)
+    _print_decision(body, ZH if zh else EN)
 
 
-def _print_decision(body: dict[str, Any]) -> None:
+EN = {
+    "language": "en", "points": "points", "grade": "grade", "limit": "limit", "rate": "rate",
+    "tier": "tier {} (bank bears {} %)", "read": " (read: {})", "note": "note", "under": "under",
+    "base": "base points", "village": "village ({})", "score": "score", "yuan": "yuan",
+    "unknown": "not known", "change": "what would change the answer",
+}  # fmt: skip
+ZH = {
+    "language": "zh", "points": "分", "grade": "评分等级", "limit": "额度", "rate": "年利率",
+    "tier": "担保层级{}（银行承担{}%）", "read": "（读到：{}）", "note": "提示", "under": "依据",
+    "base": "基础分", "village": "村级分（{}）", "score": "总分", "yuan": "元",
+    "unknown": "未知", "change": "怎样可以改变结果",
+    "approve": "批准", "refer": "转人工", "decline": "不予批准", "scorecard": "评分卡",
+    "villages": "村级登记册", "policy": "政策", "rates": "利率", "met": "满足",
+    "not_met": "不满足", "not_applicable": "不适用", "rated": "已评定", "grace": "宽限期",
+    "expired": "已过期", "revoked": "已撤销", "unrated": "未评定", "guarantee": "担保",
+}  # fmt: skip
+
+
+def _print_decision(body: dict[str, Any], words: dict[str, str]) -> None:
+    language = words["language"]
     parts = [
-        body["outcome"],
-        f"{body['score']} points",
-        f"PD {100 * body['pd_12m']:.2g} %",
-        f"grade {body['grade']}",
+        words.get(body["outcome"], body["outcome"]),
+        f"{body['score']} {words['points']}",
+        f"PD {100 * body['pd_12m']:.2f} %",
+        f"{words['grade']} {body['grade']}",
     ]
     if body["offer"]:
         offer, guarantee = body["offer"], body["guarantee"]
-        parts.append(f"limit {yuan(offer['limit_yuan'])}")
-        parts.append(f"rate {offer['rate_bp'] / 100:.2f} %")
+        parts.append(f"{words['limit']} {yuan(offer['limit_yuan'], words)}")
+        parts.append(f"{words['rate']} {offer['rate_bp'] / 100:.2f} %")
         bank = guarantee["shares_percent"]["bank"]
-        parts.append(f"tier {guarantee['tier']} (bank bears {bank} %)")
+        parts.append(words["tier"].format(guarantee["tier"], bank))
     click.echo("   ".join(parts))
     for reason in body["reasons"]:
-        points = f"{reason['points']:+d} points" if "points" in reason else ""
-        click.echo(f"  {reason['code']:<5} {reason['en']:<60} {points}".rstrip())
+        read = words["read"].format(reason["value"]) if "value" in reason else ""
+        points = f"{reason['points']:+d} {words['points']}" if "points" in reason else ""
+        click.echo(f"  {reason['code']:<5} {reason[language] + read:<60} {points}".rstrip())
     for warning in body["warnings"]:
-        click.echo(f"  note  {warning['en']}")
+        click.echo(f"  {words['note']}  {warning[language]}")
     references = body["editions"]
-    named = (f"{kind} {references[kind]['valid_from']}" for kind in references)
-    click.echo(f"  under {' · '.join(named)}")
+    named = (f"{words.get(kind, kind)} {references[kind]['valid_from']}" for kind in references)
+    click.echo(f"  {words['under']} {' · '.join(named)}")
 
 
-def yuan(amount: int) -> str:
+def yuan(amount: int, words: dict[str, str] = EN) -> str:
     """An amount as the command line prints it."""
-    return f"{amount:,}".replace(",", " ") + " yuan"
+    return f"{amount:,} {words['yuan']}"
 
 
 def client_of(root: Underwriting, application_id: str, client: str | None) -> str:
@@ -99,39 +128,48 @@ def _find(root: Underwriting, application_id: str, client: str | None) -> Record
 @click.command()
 @click.argument("application_id")
 @of_client
+@in_chinese
 @as_json
-def explain(application_id: str, *, client: str | None, json_: bool) -> None:
+def explain(application_id: str, *, client: str | None, zh: bool, json_: bool) -> None:
     """Show how the decision on APPLICATION_ID came about, as lines that add up."""
     root = Underwriting.open(Settings.from_environment())
     explanation = root.explain(_find(root, application_id, client))
     if json_:
         print_json(explanation)
         return
-    score = explanation["score"]
-    click.echo(f"{explanation['outcome']}   {explanation['application_id']}")
-    click.echo(f"  {score['base_points']:>5}  base points")
+    _print_explanation(explanation, ZH if zh else EN)
+
+
+def _print_explanation(explanation: dict[str, Any], words: dict[str, str]) -> None:
+    score, language = explanation["score"], words["language"]
+    outcome, state = explanation["outcome"], score["village"]["state"]
+    click.echo(f"{words.get(outcome, outcome)}   {explanation['application_id']}")
+    click.echo(f"  {score['base_points']:>5}  {words['base']}")
     for line in score["characteristics"]:
-        click.echo(f"  {line['points']:>+5}  {line['label_en']}: {_value(line)}")
-    click.echo(f"  {score['village']['points']:>+5}  village ({score['village']['state']})")
-    click.echo(f"  {score['total']:>5}  score")
+        said = line["bin"]["zh"] if words is ZH else _value(line)
+        click.echo(f"  {line['points']:>+5}  {line[f'label_{language}']}: {said}")
+    village = words["village"].format(words.get(state, state))
+    click.echo(f"  {score['village']['points']:>+5}  {village}")
+    click.echo(f"  {score['total']:>5}  {words['score']}")
     for rule in explanation["rules"]:
-        read = "" if rule["value"] is None else f" (read: {rule['value']})"
-        click.echo(f"  {rule['id']:<5} {rule['result']:<15} {rule['en']}{read}")
+        read = "" if rule["value"] is None else words["read"].format(rule["value"])
+        result = words.get(rule["result"], rule["result"])
+        click.echo(f"  {rule['id']:<5} {result:<15} {rule[language]}{read}")
     for step, lines in explanation["derivation"].items():
-        click.echo(f"  {step}")
+        click.echo(f"  {words.get(step, step)}")
         for line in lines:
-            click.echo(f"    {_figure(line):>14}  {line['en']}")
-    click.echo("  what would change the answer")
+            click.echo(f"    {_figure(line, words):>14}  {line[language]}")
+    click.echo(f"  {words['change']}")
     for way in explanation["what_would_change"]:
-        click.echo(f"    {way['en']}")
-    click.echo(f"    {explanation['what_would_change_note']['en']}")
+        click.echo(f"    {way[language]}")
+    click.echo(f"    {explanation['what_would_change_note'][language]}")
 
 
 def _value(line: dict[str, Any]) -> str:
     """The value read and the bin it fell in, such as "35 [5 to below 55]"."""
     bin_ = line["bin"]
     if line["value"] is None:
-        return "not known"
+        return EN["unknown"]
     if bin_["words"] or bin_["state"]:
         return f"{line['value']} [{' or '.join(bin_['words']) or 'not seen in training'}]"
     if bin_["from"] == line["value"] and bin_["to"] == line["value"] + 1:
@@ -141,9 +179,9 @@ def _value(line: dict[str, Any]) -> str:
     return f"{line['value']} [{ends.strip() or 'any'}]"
 
 
-def _figure(line: dict[str, Any]) -> str:
+def _figure(line: dict[str, Any], words: dict[str, str]) -> str:
     if "yuan" in line:
-        return yuan(line["yuan"])
+        return yuan(line["yuan"], words)
     if "bp" in line:
         return f"{line['bp']} bp"
     return f"{line['percent']} %" if "percent" in line else ""

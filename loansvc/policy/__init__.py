@@ -44,11 +44,15 @@ from loansvc.policy.terms import (
 )
 
 __all__ = [
-    "CONTEXT_LABELS", "DATE_FACTS", "OUTCOMES", "SCORE_GRADES", "SHARERS", "TIERS",
+    "CONTEXT_LABELS", "DATE_FACTS", "GRAVE", "OUTCOMES", "SCORE_GRADES", "SHARERS", "TIERS",
     "VILLAGE_RATINGS", "Cap", "ChangeBudget", "Clause", "Finding", "Fund", "FundCaps", "Judgement",
     "Limit", "LimitRow", "Policy", "Price", "PriceRow", "Rule", "Subsidy", "Test", "TierRow",
     "fact_label", "judge", "share_yuan_of",
 ]  # fmt: skip
+
+
+# Facts that newer policies ask about, and the value that speaks against nobody.
+GRAVE: Mapping[str, Any] = {"aml_listed": "no", "dishonest_debtor": "no", "days_past_due_now": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +98,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What a policy says of one case. `tier_caps`: tiers passed over, and the cap that bound."""
+    """What a policy says of one case. `tier_caps`: tiers passed over, and the cap that bound.
+
+    `unasked`: grave facts that are stated and that no rule of this policy asks about.
+    """
 
     outcome: str
     score_outcome: str
@@ -108,6 +115,7 @@ class Judgement:
     above_limit: bool
     below_minimum: bool
     without_tier: bool
+    unasked: tuple[str, ...]
 
 
 def judge(
@@ -126,13 +134,16 @@ def judge(
     limit = _limit_for(policy, facts)
     tier, tier_caps = _tier_for(policy, facts, fund)
     amount = facts["amount_yuan"]
-    # A grade without any limit speaks through the scorecard's reasons, not as a limit reason.
-    above_limit = limit.factor_percent > 0 and amount > limit.limit_yuan
+    # Without any limit before caps, the score or the rule that asks for a grade speaks for itself.
+    above_limit = limit.before_caps_yuan > 0 and amount > limit.limit_yuan
     without_tier = limit.factor_percent > 0 and tier.tier == "GX"
     score_outcome = _score_outcome(policy, score)
     asked_for = [score_outcome, *(f.outcome for f in findings)]
     below_minimum = amount < policy.minimum_yuan
     if amount > limit.limit_yuan or below_minimum or tier.tier == "GX":
+        asked_for.append("refer")
+    unasked = _unasked(policy, facts)
+    if unasked:
         asked_for.append("refer")
     return Judgement(
         outcome=max(asked_for, key=OUTCOMES.index),
@@ -147,7 +158,20 @@ def judge(
         above_limit=above_limit,
         below_minimum=below_minimum,
         without_tier=without_tier,
+        unasked=unasked,
     )
+
+
+def _unasked(policy: Policy, facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """What speaks against a case although this policy, older than the question, cannot ask it.
+
+    Else an application dated back would pass by an edition that does not know the list it is on.
+    """
+    stated = [fact for fact, harmless in GRAVE.items() if facts.get(fact) not in (None, harmless)]
+    if not stated:
+        return ()
+    asked = {rule.requires.fact for rule in policy.rules}
+    return tuple(fact for fact in stated if fact not in asked)
 
 
 def _score_outcome(policy: Policy, score: int) -> str:

@@ -87,16 +87,29 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """Where a rule or a row comes from. `verify`: to be confirmed before it is relied on."""
+    """Where a rule or a row comes from. `verify`: to be confirmed before it is relied on.
+
+    `reference_zh`: the source as a Chinese reader knows it, where the document says so.
+    """
 
     reference: str
     source_grade: str
     verify: bool
+    reference_zh: str = ""
+
+    @property
+    def zh(self) -> str:
+        """The source for a Chinese sentence."""
+        return self.reference_zh or self.reference
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A requirement. Not met: `otherwise`; not known: `if_unknown` (an outcome, approve = pass)."""
+    """A requirement. Not met: `otherwise`; not known: `if_unknown` (an outcome, approve = pass).
+
+    `zh` and `en` say what must hold; `not_met_zh` and `not_met_en` what is so where it does not,
+    for rules whose "not met" would be a double negation.
+    """
 
     id: str
     stage: str
@@ -107,6 +120,8 @@ class Rule:
     zh: str
     en: str
     clause: Clause
+    not_met_zh: str = ""
+    not_met_en: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +257,7 @@ def read_clause(reader: Reader) -> Clause:
         reference=reader.text("reference"),
         source_grade=reader.word("source_grade", SOURCE_GRADES),
         verify=reader.truth("verify", default=False),
+        reference_zh=reader.text("reference_zh") if "reference_zh" in reader else "",
     )
     if clause.source_grade in WEAK_SOURCES and not clause.verify:
         reader.refuse("verify", f"must be true for source grade {clause.source_grade}")
@@ -267,4 +283,6 @@ def read_rule(reader: Reader) -> Rule:
             zh=reader.text("zh"),
             en=reader.text("en"),
             clause=read_clause(reader),
+            not_met_zh=reader.text("not_met_zh") if "not_met_zh" in reader else "",
+            not_met_en=reader.text("not_met_en") if "not_met_en" in reader else "",
         )

@@ -269,6 +269,10 @@ def _cross_errors(
         if small is not None and whole is not None and small > whole:
             detail = "Must not be more than the whole of which it is a part."
             yield FieldError(f"/{section}/{name}", "more_than_whole", detail)
+    now, longest = report.get("days_past_due_now"), report.get("max_days_past_due_24m")
+    if now is not None and longest is not None and now > longest:
+        detail = "Must not be more than max_days_past_due_24m: what is overdue now is among it."
+        yield FieldError("/credit_report/days_past_due_now", "more_than_whole", detail)
 
 
 def _day_errors(

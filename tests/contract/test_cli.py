@@ -102,7 +102,7 @@ def test_decide_prints_the_decision_for_people(shell: Shell, file: Path) -> None
     assert (status, err) == (0, "")
     first, *_, last = out.splitlines()
     assert first == (
-        "approve   626 points   PD 0.81 %   grade R2   limit 135 000 yuan   rate 3.85 %   "
+        "approve   626 points   PD 0.81 %   grade R2   limit 135,000 yuan   rate 3.85 %   "
         "tier G1 (bank bears 20 %)"
     )
     assert last == (
@@ -145,6 +145,24 @@ def test_a_decline_is_an_answer(shell: Shell, file: Path) -> None:
     assert (status, err) == (0, "")
     assert out.startswith("decline   626 points")
     assert "R01" in out
+
+
+def test_a_preview_may_ask_about_another_day(shell: Shell, file: Path) -> None:
+    later = (now() + timedelta(days=40)).date().isoformat()
+    assert shell.json("decide", str(file), "--preview", "--on", later)["applied_on"] == later
+
+
+def test_only_a_preview_may_ask_about_another_day(shell: Shell, file: Path) -> None:
+    status, _, err = shell("decide", str(file), "--on", "2026-11-01")
+    assert (status, "add --preview" in err) == (2, True)
+
+
+def test_decision_and_explanation_are_told_in_chinese(shell: Shell, file: Path) -> None:
+    number = shell.json("decide", str(file))["application_id"]
+    told = shell("decide", str(file), "--zh")[1] + shell("explain", number, "--zh")[1]
+    assert told.startswith("批准   ")
+    assert "年利率 = 300 + 85" in told
+    assert not [line for line in told.splitlines() if "approve" in line or "not known" in line]
 
 
 def test_a_preview_is_recorded_nowhere(shell: Shell, file: Path) -> None:

@@ -49,7 +49,7 @@ WHOLES = {  # pointer: lowest, highest
     "/business/online_revenue_12m_yuan": (0, 310_000),  # at most the whole
     "/business/social_insurance_months_24m": (0, 24),
     "/credit_report/max_days_past_due_24m": (0, 10_000),
-    "/credit_report/days_past_due_now": (0, 10_000),
+    "/credit_report/days_past_due_now": (0, 0),  # at most the longest in 24 months
     "/credit_report/active_loans": (0, 1000),
     "/credit_report/outstanding_yuan": (10_000, 10**10),
     "/credit_report/unsecured_outstanding_yuan": (0, 40_000),
@@ -62,7 +62,7 @@ WHOLES = {  # pointer: lowest, highest
 }
 PARTS_OF_WHOLES = {
     "/business/new_hires_12m", "/business/online_revenue_12m_yuan",
-    "/credit_report/unsecured_outstanding_yuan",
+    "/credit_report/days_past_due_now", "/credit_report/unsecured_outstanding_yuan",
 }  # fmt: skip
 WHOLES_OF_PARTS = {
     "/business/revenue_12m_yuan": "/business/online_revenue_12m_yuan",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from loansvc.application import GRADES
 from loansvc.editions import Reader, read_head
 from loansvc.errors import EditionRefused
-from loansvc.policy import Policy
+from loansvc.policy import DATE_FACTS, Policy
 from loansvc.policy.coverage import coverage
 from loansvc.policy.differences import differences
 from loansvc.policy.document import read_policy
@@ -84,8 +84,11 @@ def test_a_policy_that_is_read_holds_in_every_case_and_reaches_every_cell(policy
         "cell": 0, "grade": 0,
     }  # fmt: skip
     # Every rule, row and period that was read is reached; a cap may never bind, and where the
-    # examples' own limit is 0 nobody is approved.
-    assert {m.what for m in found.missed} <= {"lowers a limit", "given"}
+    # examples' own limit is 0 nobody is approved. Rows keyed to two dates at once may be missed:
+    # a loan does not start before it is applied for, which the search heeds only afterwards.
+    dates = {t.fact for row in policy.limit_rows for t in row.when if t.fact in DATE_FACTS}
+    allowed = {"lowers a limit", "given"} | ({"read"} if len(dates) > 1 else set())
+    assert {m.what for m in found.missed} <= allowed
 
 
 @given(policies(), policies())

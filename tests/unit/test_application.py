@@ -193,3 +193,48 @@ def test_age_counts_birthdays() -> None:
     document_day = an_application(number=0).applicant.id_number[6:14]
     assert document_day == "19750101"
     assert characteristics(an_application(number=0))["age_years"] == TODAY.year - 1975
+
+
+def born_on(day: str) -> str:
+    """An ID number with that day of birth, such as 19611127."""
+    return (digits := f"110105{day}001") + id_check_character(digits)
+
+
+@pytest.mark.parametrize(
+    ("starts_on", "years"),
+    [
+        pytest.param(None, 65, id="from the day of application"),
+        pytest.param("2026-11-27", 66, id="from the first day of the loan"),
+    ],
+)
+def test_age_at_maturity_counts_from_the_first_day_of_the_loan(
+    starts_on: str | None, years: int
+) -> None:
+    """Born on 27 November 1961, twelve months from 23 November 2026 or from the 27th."""
+    loan = {"amount_yuan": 1, "term_months": 12, "purpose": "planting", "repayment": "harvest"}
+    application = an_application(
+        applicant__id_number=born_on("19611127"), loan=loan | {"starts_on": starts_on}
+    )
+    assert characteristics(application)["age_at_maturity_years"] == years
+
+
+@pytest.mark.parametrize(
+    ("graduated_on", "tier"),
+    [
+        pytest.param("2021-11-23", "T4", id="five years on the day"),
+        pytest.param("2021-11-22", "none", id="five years and a day"),
+    ],
+)
+def test_a_graduate_is_a_talent_for_five_years(graduated_on: str, tier: str) -> None:
+    graduate = credential("graduate", graduated_on)
+    assert talent_tier(an_application(credentials=[graduate])) == tier
+
+
+def test_facts_of_a_firm_and_a_place() -> None:
+    read = characteristics(
+        an_application(
+            business__employees=40, business__new_hires_12m=6, applicant__aml_listed=True
+        )
+    )
+    assert (read["hire_share_percent"], read["town"], read["aml_listed"]) == (15, "乌溪镇", "yes")
+    assert (read["dishonest_debtor"], read["park_resident"]) == (None, "no")

@@ -184,6 +184,36 @@ def test_an_amount_below_the_smallest_loan_goes_to_a_person(
     assert ("L02" in codes(decision)) == (outcome == "refer")
 
 
+@pytest.mark.parametrize(
+    "stated",
+    [
+        pytest.param({"applicant__aml_listed": True}, id="a list"),
+        pytest.param({"applicant__dishonest_debtor": True}, id="another"),
+        pytest.param(
+            {"credit_report__days_past_due_now": 1, "credit_report__max_days_past_due_24m": 1},
+            id="overdue now",
+        ),
+    ],
+)
+def test_what_is_stated_against_a_case_is_not_lost_on_a_policy_that_cannot_ask(
+    editions: Editions, stated: dict[str, Any]
+) -> None:
+    """The small policy asks about none of these: a person looks, and is told at what."""
+    decision = decided(editions, **stated)
+    [reason] = [r for r in decision.reasons if r.code == "P01"]
+    assert (decision.outcome, reason.value) == ("refer", next(iter(stated)).split("__")[1])
+
+
+def test_what_is_stated_in_favour_changes_nothing(editions: Editions) -> None:
+    clear = decided(editions, applicant__aml_listed=False, credit_report__days_past_due_now=0)
+    assert clear == decided(editions)
+
+
+def test_a_cap_that_holds_the_limit_down_is_named_beside_the_limit(editions: Editions) -> None:
+    decision = decided(editions, Exposure(policy_loans=1, outstanding_yuan=200_000))
+    assert codes(decision)[:2] == ["L01", "C01"]
+
+
 def test_earlier_loans_take_their_part_of_the_limit(editions: Editions) -> None:
     exposure = Exposure(policy_loans=1, outstanding_yuan=200_000)
     decision = decided(editions, exposure)

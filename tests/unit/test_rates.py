@@ -50,3 +50,10 @@ def test_wrong_rates_are_refused(quotes: list[Quote], says: str) -> None:
     ]  # fmt: skip
     with pytest.raises(EditionRefused, match=says):
         read_rates(Reader({"quotes": rows}, file="r.json"), valid_from=date(2025, 4, 1))
+
+
+def test_the_base_rate_is_not_stale_while_it_holds() -> None:
+    """It was set in 2015 and held until the first LPR: nothing newer should have come."""
+    base = Quote(date(2015, 10, 24), 435, 490)
+    assert base.is_base_rate
+    assert [base.stale_on(date(2019, 8, day)) for day in (19, 20)] == [False, True]
