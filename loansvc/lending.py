@@ -22,6 +22,15 @@ from loansvc.underwriting import Underwriting, new_id, stamp
 
 AMOUNT_KINDS = {"disbursed": 1, "balance": 0, "claim_paid": 1}  # the least amount of each, yuan
 MOST_DAYS = 10_000  # past due
+MOVEMENT_TEXTS = {  # what moved the fund, in the words of its statement
+    "set": ("设定资本金", "capital stated"),
+    "reserved": ("预留：批准待放款", "reserved for an offer"),
+    "drawn": ("放款", "loan drawn"),
+    "released": ("还款释放", "released by repayment"),
+    "corrected": ("余额更正", "balance put right upwards"),
+    "lapsed": ("到期未放款释放", "offer lapsed"),
+    "claim": ("代偿", "claim paid"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +162,11 @@ class Lending:
         found = []
         for product in PRODUCTS:
             policy = self._root.registry.in_force(product, on).policy
-            caps = policy.content.fund_caps
+            content = policy.content
             reference = {"valid_from": policy.valid_from.isoformat(), "digest": policy.digest}
-            found.append({"product": product, **_caps_document(account, caps), "policy": reference})
+            caps = _caps_document(account, content.fund_caps)
+            titles = {"zh": content.title_zh, "en": content.title_en}
+            found.append({"product": product, **titles, **caps, "policy": reference})
         return found
 
     def statement(self, first_day: date, last_day: date) -> dict[str, Any]:
@@ -287,6 +298,8 @@ def _lines(movement: Movement) -> list[dict[str, Any]]:
         {
             "at": movement.at,
             "kind": movement.kind,
+            "zh": MOVEMENT_TEXTS[movement.kind][0],
+            "en": MOVEMENT_TEXTS[movement.kind][1],
             "decision_id": movement.decision_id or None,
             "capital_yuan": after.capital_left_yuan - before.capital_left_yuan,
             "reserved_yuan": after.reserved_yuan - before.reserved_yuan,

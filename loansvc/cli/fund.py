@@ -83,18 +83,18 @@ def statement(*, first: datetime, last: datetime | None, json_: bool) -> None:
     if json_:
         print_json(found)
         return
-    click.echo(f"{'':<34}{'capital left':>18}{'reserved':>18}{'drawn':>18}")
+    click.echo(f"{'':<38}{'capital left':>18}{'reserved':>18}{'drawn':>18}")
     _sums("opening", found["opening"])
     for line in found["movements"]:
         change = (line[name] for name in ("capital_yuan", "reserved_yuan", "drawn_yuan"))
         figures = "".join(f"{_signed(yuan_):>18}" for yuan_ in change)
-        click.echo(f"{line['at'][:10]}  {line['kind']:<22}{figures}  {line['decision_id'] or ''}")
+        click.echo(f"{line['at'][:10]}  {line['en']:<26}{figures}  {line['decision_id'] or ''}")
     _sums("closing", found["closing"])
 
 
 def _sums(name: str, account: dict[str, Any]) -> None:
     held = (account[name] for name in ("capital_left_yuan", "reserved_yuan", "drawn_yuan"))
-    click.echo(f"{name:<34}" + "".join(f"{yuan(amount):>18}" for amount in held))
+    click.echo(f"{name:<38}" + "".join(f"{yuan(amount):>18}" for amount in held))
 
 
 def _signed(amount: int) -> str:

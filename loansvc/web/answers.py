@@ -239,7 +239,8 @@ LOAN = _object(
 )  # fmt: skip
 FUND_CAPS = _object(
     {
-        "product": _one_of(PRODUCTS), "multiple": WHOLE, "most_guaranteed_yuan": WHOLE,
+        "product": _one_of(PRODUCTS), "zh": TEXT, "en": TEXT, "multiple": WHOLE,
+        "most_guaranteed_yuan": WHOLE,
         "free_yuan": WHOLE, "single_client_percent": WHOLE, "single_client_yuan": WHOLE,
         "related_percent": _or_null(WHOLE), "related_yuan": _or_null(WHOLE),
         "compensation_rate_cap_bp": WHOLE, "within_compensation_rate": TRUTH,

@@ -128,7 +128,8 @@ def test_the_fund_is_shown_as_it_stands(bank: Api) -> None:
         "compensation_rate_bp": 250,
     }  # fmt: skip
     assert body["caps"][0] | {"policy": None} == {
-        "product": "credit_loan", "multiple": 10, "most_guaranteed_yuan": 9_990_000,
+        "product": "credit_loan", "zh": "测试", "en": "Test", "multiple": 10,
+        "most_guaranteed_yuan": 9_990_000,
         "free_yuan": 9_951_000, "single_client_percent": 10, "single_client_yuan": 99_900,
         "related_percent": None, "related_yuan": None, "compensation_rate_cap_bp": 400,
         "within_compensation_rate": True, "policy": None,

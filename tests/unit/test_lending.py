@@ -369,6 +369,7 @@ def test_a_statement_adds_up_from_opening_to_closing(root: Underwriting, clock: 
         "set", "reserved", "reserved", "reserved", "drawn", "claim", "drawn", "released",
         "released", "lapsed",
     ]  # fmt: skip
+    assert whole["movements"][-1]["zh"] == "到期未放款释放"
     assert whole["movements"][-1]["at"] == "2026-12-23T12:00:00.000+08:00"
     assert whole["closing"]["capital_left_yuan"] == CAPITAL - 1_000
     assert whole["closing"]["guaranteed_yuan"] == lending.fund()["guaranteed_yuan"] == 39_000
