@@ -34,6 +34,12 @@ FIND_SUBJECT = (
     .join(tables.subject, tables.subject.c.subject_ref == _KEY.subject_ref)
     .where(tables.subject.c.pseudonym.in_(bindparam("pseudonyms", expanding=True)))
 )
+ALL_RECORDED = (
+    select(tables.entry, tables.payload.c.sealed, _KEY.key_version, _KEY.wrapped)
+    .join(tables.payload, tables.payload.c.sequence == _ENTRY.sequence, isouter=True)
+    .join(tables.subject_key, _KEY.subject_ref == _ENTRY.subject_ref, isouter=True)
+    .order_by(_ENTRY.sequence)
+)
 HEAD = select(tables.chain_head).with_for_update()
 ADD_SUBJECT, ADD_KEY = insert(tables.subject), insert(tables.subject_key)
 ADD_ENTRY, ADD_PAYLOAD = insert(tables.entry), insert(tables.payload)
@@ -168,22 +174,16 @@ class Reading:
         Raises:
             LedgerDamaged: one cannot be opened.
         """
-        query = (
-            select(tables.entry, tables.payload.c.sealed)
-            .join(
-                tables.payload, tables.payload.c.sequence == tables.entry.c.sequence, isouter=True
-            )
-            .order_by(tables.entry.c.sequence)
-        )
         subjects: dict[str, Subject] = {}
-        for row in self._connection.execution_options(yield_per=ROWS).execute(query):
+        for row in self._connection.execution_options(yield_per=ROWS).execute(ALL_RECORDED):
+            if row.sealed is None or row.wrapped is None:
+                raise LedgerDamaged(
+                    f"The record of entry {row.sequence} cannot be opened: its payload or key is "
+                    "missing. Run: loansvc ledger verify"
+                )
             subject = subjects.get(row.subject_ref)
             if subject is None:
-                subject = subjects[row.subject_ref] = self.subject_of(row.subject_ref)
-            if row.sealed is None:
-                raise LedgerDamaged(
-                    f"The record of entry {row.sequence} is missing. Run: loansvc ledger verify"
-                )
+                subject = subjects[row.subject_ref] = self._subject(row)
             yield entry_of(row), subject.unseal(row.sealed, row.decision_id)
 
     def subject_of(self, subject_ref: str) -> Subject:
