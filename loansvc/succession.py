@@ -2,7 +2,7 @@
 
     rating      a new one is signed by three, on newer evidence, and is what the standard gives
     revocation  never earlier than the register that brings it; ends with newer evidence alone
-    flag        never earlier than the register that brings it
+    flag        never earlier than the register that brings it; so is its lift, which then stays
     appeal      stays until it is decided or the village is rated on newer evidence
 
 Reads no file and no clock: the registers and today come in. Let off is little: a synthetic register
@@ -146,8 +146,8 @@ class _Step:
             )
 
     def _dated(self, village: Village, earlier: Village) -> Iterator[str]:
-        """Revocations and flags that are new here, and would reach back."""
-        new = [("flag", f.since) for f in village.flags if f not in earlier.flags]
+        """Revocations, flags and lifts of flags that are new here, and would reach back."""
+        new = list(_new_in_flags(village, earlier))
         if village.revocation not in (None, earlier.revocation):
             assert village.revocation is not None
             new.append(("revocation", village.revocation.on))
@@ -166,6 +166,19 @@ class _Step:
                     f"its {what} is new, and the register's first day {self.valid_from} is gone. "
                     "Choose today or later: --valid-from DATE"
                 )
+
+
+def _new_in_flags(village: Village, earlier: Village) -> Iterator[tuple[str, date]]:
+    """What is new in the flags, and from which day; a flag whose lift is gone is a new one."""
+    known = {replace(flag, lifted=None): flag.lifted for flag in earlier.flags}
+    for flag in village.flags:
+        bare = replace(flag, lifted=None)
+        before = known.get(bare)
+        if bare not in known or before not in (None, flag.lifted):
+            yield "flag", flag.since
+        if flag.lifted not in (None, before):
+            assert flag.lifted is not None
+            yield "lift of a flag", flag.lifted.on
 
 
 def _unlisted(village: Village) -> Village:

@@ -1,4 +1,4 @@
-"""villages sign, register, revoke, flag, appeal: from a rating to the next register's draft.
+"""villages sign, register, revoke, flag, lift, appeal: from a rating to the next register's draft.
 
 Every command begins from the newest published register and changes nothing in it; `publish` takes
 the draft into force. A document is known by its SHA-256 and stays where it is.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -150,6 +150,49 @@ def flag(
     _print_draft(out, draft, f"{_named(line)} flagged from {since.date()} until {until.date()}")
 
 
+@click.command("lift")
+@click.argument("code")
+@click.option("--on", type=a_day, required=True, help="First day without the flag.")
+@click.option("--flag", "since", type=a_day, help="Which, by its first day, if there are several.")
+@with_document
+@of_register
+@upon_draft
+@to_draft
+def lift(
+    code: str, *, on: datetime, since: datetime | None, document: Path, valid_from: datetime,
+    upon: Path | None, out: Path,
+) -> None:  # fmt: skip
+    """Take a flag of the village CODE off early, from a day on and never before.
+
+    What the flag said stays in the register, and beside it the document that lifts it.
+    """
+    draft = Draft.begin(valid_from.date(), upon=upon)
+    line = draft.line(code)
+    lifted = _flag_to_lift(line, on.date(), since.date() if since else None)
+    lifted["lifted"] = {"on": on.date().isoformat(), "document_sha256": _hash(document)}
+    draft.write(out, reads=document)
+    _print_draft(out, draft, f"{_named(line)} flag of {lifted['from']} lifted from {on.date()}")
+
+
+def _flag_to_lift(line: dict[str, Any], on: date, since: date | None) -> dict[str, Any]:
+    """The one flag of a line that has days left to lift; that of `since`, where it is given."""
+    open_ = [
+        f for f in line.get("flag", ())
+        if "lifted" not in f and date.fromisoformat(f["until"]) >= on
+        and since in (None, date.fromisoformat(f["from"]))
+    ]  # fmt: skip
+    if not open_:
+        _refuse(
+            line, f"has no such flag that lasts until {on}. "
+            f"See which it has: loansvc villages history {line['code']}"
+        )  # fmt: skip
+    if len(open_) > 1:
+        days = ", ".join(f["from"] for f in open_)
+        _refuse(line, f"has several flags, of {days}. Name one by its first day: --flag DATE")
+    found: dict[str, Any] = open_[0]
+    return found
+
+
 @click.command("appeal")
 @click.argument("code")
 @click.option("--on", type=a_day, help="When it was lodged.")
@@ -265,7 +308,7 @@ def _hash(document: Path) -> str:
     return hashlib.sha256(document.read_bytes()).hexdigest()
 
 
-def _refuse(line: dict[str, Any], why: str) -> None:
+def _refuse(line: dict[str, Any], why: str) -> NoReturn:
     raise EditionRefused(f"{_named(line)} {why}")
 
 
@@ -282,4 +325,4 @@ def _print_draft(out: Path, draft: Draft, says: str) -> None:
     click.echo(f"  next  loansvc publish {out} --approver NAME")
 
 
-COMMANDS = (sign, register, revoke, flag, appeal)
+COMMANDS = (sign, register, revoke, flag, lift, appeal)

@@ -132,6 +132,8 @@ def _print_said(said: dict[str, Any]) -> None:
     for flag in said["flags"]:
         days = f"{flag['from']} to {flag['until']}"
         click.echo(f"  flag     {days}: {flag['reason']} {_document_of(flag)}")
+        if lift := flag["lifted"]:
+            click.echo(f"  lifted   flag of {flag['from']} from {lift['on']} {_document_of(lift)}")
     if appeal := said["appeal"]:
         end = f"decided on {appeal['decided_on']}" if appeal["decided_on"] else "pends"
         click.echo(f"  appeal   of {appeal['lodged_on']}, {end} {_document_of(appeal)}")

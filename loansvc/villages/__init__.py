@@ -38,6 +38,14 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True)
+class Lift:
+    """From a day on, a flag no longer holds; the document says why."""
+
+    on: date
+    document_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Flag:
     """A referral flag from marks of conduct (乡风文明), both days included.
 
@@ -48,6 +56,16 @@ class Flag:
     until: date
     reason: str
     document_sha256: str
+    lifted: Lift | None = None
+
+    def holds_on(self, on: date) -> bool:
+        """Whether it asks for a person on a day.
+
+        >>> flag = Flag(date(2027, 1, 1), date(2027, 6, 30), "", "", Lift(date(2027, 3, 1), ""))
+        >>> [flag.holds_on(date(*d)) for d in ((2026, 12, 31), (2027, 2, 28), (2027, 3, 1))]
+        [False, True, False]
+        """
+        return self.since <= on <= self.until and (self.lifted is None or on < self.lifted.on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +155,7 @@ class Register:
         return Standing(
             village.code, village.name, village.town, rating, state, village.assessed_on,
             village.points if counts else 0, village.credibility_percent if counts else 0,
-            flagged=any(flag.since <= on <= flag.until for flag in village.flags),
+            flagged=any(flag.holds_on(on) for flag in village.flags),
             appeal=village.appeal is not None and village.appeal.pends_on(on),
         )  # fmt: skip
 

@@ -20,6 +20,7 @@ from loansvc.villages import (
     UNRATED,
     Appeal,
     Flag,
+    Lift,
     Register,
     Revocation,
     Village,
@@ -167,12 +168,20 @@ def _read_flag(reader: Reader) -> Flag:
             until=reader.day("until"),
             reason=reader.text("reason"),
             document_sha256=_read_sha256(reader),
+            lifted=_read_lift(reader.table("lifted")) if "lifted" in reader else None,
         )
         if flag.until < flag.since:
             reader.refuse("until", "must not be before from")
+        if flag.lifted is not None and flag.lifted.on > flag.until:
+            reader.refuse("lifted.on", f"must not be after until, {flag.until}; it has ended then")
         if holds_personal_number(flag.reason):
             reader.refuse("reason", "must not hold an ID or phone number; the document has it")
         return flag
+
+
+def _read_lift(reader: Reader) -> Lift:
+    with reader:
+        return Lift(reader.day("on"), _read_sha256(reader))
 
 
 def _read_appeal(reader: Reader, valid_from: date) -> Appeal:

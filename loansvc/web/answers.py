@@ -176,7 +176,8 @@ VILLAGE_SAID = _object(
         "appeal": _or_null(
             _object({"lodged_on": DAY, "document_sha256": TEXT, "decided_on": _or_null(DAY)})),
         "flags": _list(
-            _object({"from": DAY, "until": DAY, "reason": TEXT, "document_sha256": TEXT})),
+            _object({"from": DAY, "until": DAY, "reason": TEXT, "document_sha256": TEXT,
+                     "lifted": _or_null(_object({"on": DAY, "document_sha256": TEXT}))})),
         "counts_as": _object(COUNTS_AS), "changes": _list(_object({"on": DAY, **COUNTS_AS})),
     }
 )  # fmt: skip

@@ -73,7 +73,11 @@ def _said_document(said: Said) -> dict[str, Any]:
         },
         "flags": [
             {"from": flag.since.isoformat(), "until": flag.until.isoformat(),
-             "reason": flag.reason, "document_sha256": flag.document_sha256}
+             "reason": flag.reason, "document_sha256": flag.document_sha256,
+             "lifted": flag.lifted and {
+                 "on": flag.lifted.on.isoformat(),
+                 "document_sha256": flag.lifted.document_sha256,
+             }}
             for flag in village.flags
         ],
         "counts_as": {"rating": said.counts.rating, "state": said.counts.state},

@@ -334,6 +334,59 @@ def test_a_flag_asks_for_a_person_on_its_days_and_changes_nothing_else(office: O
     assert flag[0]["reason"] == "评议结论经复核维持"
 
 
+def flagged(office: Office, *flags: tuple[str, str]) -> None:
+    """A published register with flags on the village, each from and until a day."""
+    upon: tuple[str, ...] = ()
+    for since, until in flags:
+        days = ("--from", since, "--until", until)
+        office.does(*office.mark("flag", *days, *office.paper_of(), *upon))
+        upon = ("--upon", str(office.out))
+    office.does(*office.publish())
+
+
+def lift(office: Office, on: str, *more: str) -> tuple[str, ...]:
+    paper = ("--document", str(office.paper))
+    return office.mark("lift", "--on", on, *paper, *more, valid_from="2026-12-10")
+
+
+def test_a_flag_is_lifted_from_a_day_on(office: Office) -> None:
+    flagged(office, (NEXT, "2026-12-31"))
+    said = office.does(*lift(office, "2026-12-15"))
+    assert f"{WANGTAN} 王潭村 flag of 2026-12-01 lifted from 2026-12-15" in said
+    office.does(*office.publish())
+    days_asked = ("2026-12-09", "2026-12-14", "2026-12-15")
+    assert [office.in_force(on).flagged for on in days_asked] == [True, True, False]
+    digest = hashlib.sha256(b"minutes of the town").hexdigest()
+    [flag] = office.line()["flag"]
+    assert (flag["until"], flag["lifted"]["document_sha256"]) == ("2026-12-31", digest)
+    history = office.does("villages", "history", WANGTAN)
+    assert f"  lifted   flag of 2026-12-01 from 2026-12-15 (document {digest[:12]})" in history
+
+
+@pytest.mark.parametrize(
+    ("on", "more", "says"),
+    [
+        pytest.param("2026-12-09", ("--flag", NEXT), "is before the register's first day",
+                     id="back in time"),
+        pytest.param("2026-12-15", (), "several flags, of 2026-12-01, 2026-12-05. Name one",
+                     id="which"),
+        pytest.param("2027-01-01", (), "no such flag that lasts until 2027-01-01", id="over"),
+        pytest.param("2026-12-15", ("--flag", "2026-12-02"), "no such flag", id="another"),
+    ],
+)  # fmt: skip
+def test_a_flag_that_cannot_be_lifted(
+    office: Office, on: str, more: tuple[str, ...], says: str
+) -> None:
+    flagged(office, (NEXT, "2026-12-31"), ("2026-12-05", "2026-12-31"))
+    assert says in office.refused(*lift(office, on, *more))
+
+
+def test_of_several_flags_one_is_lifted(office: Office) -> None:
+    flagged(office, (NEXT, "2026-12-31"), ("2026-12-05", "2026-12-31"))
+    office.does(*lift(office, "2026-12-15", "--flag", "2026-12-05"))
+    assert ["lifted" in flag for flag in office.line()["flag"]] == [False, True]
+
+
 def test_an_appeal_pends_until_it_is_decided(office: Office) -> None:
     lodged = ("--on", "2026-11-20", "--document", str(office.paper))
     office.does(*office.mark("appeal", *lodged))

@@ -183,7 +183,15 @@ def marked(tmp_path: Path) -> Iterator[Api]:
     paper = {"document_sha256": "a" * 64}
     marks = {
         "revocation": {"on": "2026-11-10", "reason": "数据不实", **paper},
-        "flag": [{"from": "2026-11-20", "until": "2026-11-25", "reason": "维持", **paper}],
+        "flag": [
+            {
+                "from": "2026-11-20",
+                "until": "2026-11-25",
+                "reason": "维持",
+                **paper,
+                "lifted": {"on": "2026-11-24", "document_sha256": "b" * 64},
+            }
+        ],
         "appeal": {"lodged_on": "2026-10-30", **paper},
     }
     register = {**REGISTER, "valid_from": "2026-11-01", "villages": [first | marks, *others]}
@@ -195,14 +203,14 @@ def marked(tmp_path: Path) -> Iterator[Api]:
 
 def test_a_village_tells_its_marks_of_the_day(marked: Api) -> None:
     found = {}
-    for on in ("2026-10-31", "2026-11-09", "2026-11-20", "2026-11-26"):
+    for on in ("2026-10-31", "2026-11-09", "2026-11-20", "2026-11-24"):
         body = marked.get(f"/v1/villages/{WANGTAN}?on={on}").get_json()
         found[on] = (body["rating"], body["flagged"], body["appeal"])
     assert found == {
         "2026-10-31": ("AA", False, False),
         "2026-11-09": ("AA", False, True),
         "2026-11-20": ("B", True, True),
-        "2026-11-26": ("B", False, True),
+        "2026-11-24": ("B", False, True),
     }
 
 
@@ -216,6 +224,7 @@ def test_the_history_of_a_village_is_told(marked: Api) -> None:
     assert second["counts_as"] == {"rating": "AA", "state": "rated"}
     assert second["appeal"]["decided_on"] is None
     assert second["flags"][0]["until"] == "2026-11-25"
+    assert second["flags"][0]["lifted"] == {"on": "2026-11-24", "document_sha256": "b" * 64}
     other = marked.get(f"/v1/villages/{QIFANG}/history").get_json()["history"]
     assert [said["register"]["valid_from"] for said in other] == ["2026-07-01"]
 

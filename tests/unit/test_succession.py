@@ -14,7 +14,7 @@ from loansvc.editions import Edition, Head
 from loansvc.errors import EditionRefused
 from loansvc.registry import read_document
 from loansvc.succession import check_succession
-from loansvc.villages import UNRATED, Appeal, Flag, Register, Revocation, Village
+from loansvc.villages import UNRATED, Appeal, Flag, Lift, Register, Revocation, Village
 from loansvc.villages.signatures import ROLES, Signature
 
 STANDARD = Path(__file__).parents[2] / "models" / "standards" / "village_rating" / "2026-07-01.toml"
@@ -32,8 +32,14 @@ NEWER = replace(
 TAKEN = Revocation(NEXT, "fraud in collection", "0" * 64)
 REVOKED = replace(OLD, revocation=Revocation(date(2026, 8, 1), "fraud", "0" * 64))
 FLAG = Flag(NEXT, date(2027, 6, 30), "upheld", "0" * 64)
+RUNNING = replace(OLD, flags=(replace(FLAG, since=date(2026, 8, 1)),))
 APPEAL = Appeal(date(2026, 9, 1), "0" * 64)
 APPEALED = replace(OLD, appeal=APPEAL)
+
+
+def lifted(on: date) -> Village:
+    """The village whose flag runs, with that flag lifted."""
+    return replace(RUNNING, flags=(replace(RUNNING.flags[0], lifted=Lift(on, "1" * 64)),))
 
 
 def edition(kind: str, content: Any, on: date = FIRST) -> Edition[Any]:
@@ -78,6 +84,8 @@ def follow(
         pytest.param(
             replace(OLD, flags=(FLAG,)), OLD, id="a flag taken off, in favour of the village"
         ),
+        pytest.param(RUNNING, lifted(NEXT), id="a flag lifted from the first day on"),
+        pytest.param(lifted(FIRST), lifted(FIRST), id="a lift stays"),
     ],
 )
 def test_what_may_follow(before: Village, after: Village) -> None:
@@ -114,6 +122,10 @@ UNSIGNED = replace(NEWER, signatures=())
                      "cannot become unrated", id="revoked, then unknown"),
         pytest.param(OLD, replace(OLD, flags=(replace(FLAG, since=date(2026, 12, 31)),)),
                      "flag of 2026-12-31 is before", id="flagged back in time"),
+        pytest.param(RUNNING, lifted(date(2026, 12, 31)), "lift of a flag of 2026-12-31 is before",
+                     id="a flag lifted back in time"),
+        pytest.param(lifted(NEXT), RUNNING, "flag of 2026-08-01 is before",
+                     id="a lift taken back"),
         pytest.param(APPEALED, OLD, "its appeal is neither decided", id="an appeal forgotten"),
     ],
 )  # fmt: skip
@@ -140,6 +152,12 @@ def test_nothing_is_taken_away_for_a_day_already_gone(mark: dict[str, Any]) -> N
     follow(register(OLD), after, today=NEXT)
     with pytest.raises(EditionRefused, match="first day 2027-01-01 is gone"):
         follow(register(OLD), after, today=date(2027, 1, 2))
+
+
+def test_no_flag_is_lifted_for_a_day_already_gone() -> None:
+    follow(register(RUNNING), register(lifted(NEXT)), today=NEXT)
+    with pytest.raises(EditionRefused, match=r"lift of a flag is new, .* 2027-01-01 is gone"):
+        follow(register(RUNNING), register(lifted(NEXT)), today=date(2027, 1, 2))
 
 
 def test_a_village_may_not_be_left_out() -> None:

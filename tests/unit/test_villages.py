@@ -12,6 +12,7 @@ from loansvc.errors import EditionRefused
 from loansvc.villages import (
     Appeal,
     Flag,
+    Lift,
     Register,
     Revocation,
     Standing,
@@ -127,6 +128,19 @@ def test_a_flag_holds_on_its_days_and_changes_nothing_else(on: date, flagged: bo
 
 
 @pytest.mark.parametrize(
+    ("lifted_on", "flagged"),
+    [
+        pytest.param(date(2025, 2, 2), True, id="the day before the lift"),
+        pytest.param(date(2025, 2, 1), False, id="the day of the lift"),
+        pytest.param(date(2025, 1, 10), False, id="lifted before it began"),
+    ],
+)
+def test_a_lifted_flag_holds_no_longer(lifted_on: date, flagged: bool) -> None:
+    flag = Flag(date(2025, 1, 15), date(2025, 3, 31), "upheld", "0" * 64, Lift(lifted_on, "1" * 64))
+    assert standing(replace(AA, flags=(flag,)), date(2025, 2, 1)).flagged is flagged
+
+
+@pytest.mark.parametrize(
     ("on", "appeal"),
     [
         pytest.param(date(2025, 1, 14), False, id="before it is lodged"),
@@ -196,6 +210,11 @@ def test_the_record_behind_the_points_may_be_stated() -> None:
                      r"flag\[0\].document_sha256: must be the SHA-256", id="a flag unproven"),
         pytest.param(changed(0, flag=[{**FLAG, "reason": "户主 340521197501010179"}]),
                      "must not hold an ID or phone number", id="a person named in a flag"),
+        pytest.param(changed(0, flag=[{**FLAG, "lifted": {"on": "2027-01-01",
+                                                          "document_sha256": "a" * 64}}]),
+                     r"flag\[0\].lifted.on: must not be after until", id="lifted after its end"),
+        pytest.param(changed(0, flag=[{**FLAG, "lifted": {"on": "2026-09-01"}}]),
+                     r"flag\[0\].lifted.document_sha256: is missing", id="a lift unproven"),
         pytest.param(changed(0, flag=[{**FLAG, "points": -5}]), "points: is not a key",
                      id="points by conduct"),
         pytest.param(changed(0, appeal={**APPEAL, "lodged_on": "2026-07-02"}),
