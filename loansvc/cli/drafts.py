@@ -72,7 +72,7 @@ class Draft:
                 return found
         raise NotFound(
             f"The register of {self.base.valid_from} lists no village of this code. "
-            "Check the 12 digits: loansvc villages history CODE"
+            "Find the code by the village's name: loansvc villages list NAME"
         )
 
     def write(self, out: Path, *, reads: Path | None = None) -> None:

@@ -170,7 +170,11 @@ class _RowReader:
             says = "is a number of the spreadsheet's, which has lost digits. "
             self._fault(line, "code", says + "Format the column as text and enter it again.")
         elif flaw is not None and flaw.code == "village_unknown":
-            self._fault(line, "code", "is not in the county's code table. Check the 12 digits.")
+            self._fault(
+                line,
+                "code",
+                "is not in the county's code table. Find the code: loansvc villages list NAME",
+            )
         elif flaw is not None:
             self._fault(line, "code", flaw.detail)
         elif code in self._line_of:

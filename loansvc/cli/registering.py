@@ -39,14 +39,20 @@ with_reason = click.option("--reason", required=True, help="A sentence; no names
 @click.command("sign")
 @click.argument("part", type=a_file)
 @click.option("--as", "role", type=click.Choice(ROLES), required=True, help="For whom.")
-@click.option("--name", required=True, help="Who signs.")
+@click.option("--name", help="Who signs.")
 @click.option("--on", type=a_day, help="Default: today.")
 @click.option("--village", "codes", multiple=True, help="Code; default: every one of the part.")
-def sign(part: Path, *, role: str, name: str, on: datetime | None, codes: tuple[str, ...]) -> None:
+@click.option("--take-back", is_flag=True, help="Take the signature of that role off again.")
+def sign(
+    part: Path, *, role: str, name: str | None, on: datetime | None, codes: tuple[str, ...],
+    take_back: bool,
+) -> None:  # fmt: skip
     """Add a signature to the ratings in PART, which `villages rate --out` wrote.
 
     It states the digest of rating, day and evidence; after it they can no longer be changed.
     """
+    if take_back == (name is not None) or (take_back and on):
+        raise click.UsageError("Give --name to sign, or --take-back without --name and --on.")
     today = now().date()
     day = on.date() if on else today
     if day > today:
@@ -57,17 +63,39 @@ def sign(part: Path, *, role: str, name: str, on: datetime | None, codes: tuple[
             raise EditionRefused(f"{part.name}: does not rate every --village. Check the codes.")
         chosen = codes or tuple(lines)
         for code in chosen:
-            signature = {"role": role, "name": name, "signed_on": day.isoformat()}
-            signatures = lines[code].setdefault("signatures", [])
-            signatures.append(signature | {"digest": _digest_of_line(lines[code])})
+            if name is None:
+                _take_back(lines[code], role)
+            else:
+                _sign(lines[code], {"role": role, "name": name, "signed_on": day.isoformat()}, part)
         _check_part(document, part, latest=today, complete=False)
         models = Settings.from_environment().models_folder
         write_out(part, to_text(document), reads=None, models=models)
     n_complete = sum(len(line.get("signatures", ())) == len(ROLES) for line in lines.values())
     click.echo(
-        f"{part}   {_villages(len(chosen))} signed as {role}; "
+        f"{part}   {_villages(len(chosen))} {'no longer ' if take_back else ''}signed as {role}; "
         f"{n_complete} of {len(lines)} with all three signatures"
     )
+
+
+def _sign(line: dict[str, Any], signature: dict[str, str], part: Path) -> None:
+    role, signatures = signature["role"], line.setdefault("signatures", [])
+    if earlier := [s for s in signatures if s["role"] == role]:
+        _refuse(
+            line, f"was signed as {role} on {earlier[0]['signed_on']}. Name other villages with "
+            "--village, or take that signature back first: "
+            f"loansvc villages sign {part} --as {role} --village {line['code']} --take-back"
+        )  # fmt: skip
+    signatures.append(signature | {"digest": _digest_of_line(line)})
+
+
+def _take_back(line: dict[str, Any], role: str) -> None:
+    kept = [s for s in line.get("signatures", ()) if s["role"] != role]
+    if len(kept) == len(line.get("signatures", ())):
+        _refuse(line, f"is not signed as {role}. Name those that are with --village.")
+    if kept:
+        line["signatures"] = kept
+    else:
+        del line["signatures"]
 
 
 @click.command("register")
@@ -219,7 +247,10 @@ def appeal(
             _refuse(line, f"has an appeal of {line['appeal']['lodged_on']}. Decide it first.")
         line["appeal"] = {"lodged_on": on.date().isoformat(), "document_sha256": _hash(document)}
     elif not pends:
-        _refuse(line, "has no appeal that pends. Mark it with --on and --document.")
+        _refuse(
+            line, f"has no appeal that pends in {upon or draft.base.path}"
+            ". Mark it with --on and --document, and publish that draft or give it with --upon."
+        )  # fmt: skip
     says = f"{_named(line)} appeal of {line['appeal']['lodged_on']}"
     if decided_on is not None:
         line["appeal"]["decided_on"] = decided_on.date().isoformat()

@@ -1,4 +1,4 @@
-"""villages rate, history: evidence in, ratings by a dated standard out; what registers said.
+"""villages rate, list, history: evidence in, ratings by a dated standard out; what registers said.
 
 All or nothing: a file with a fault is listed fault by fault, and nothing is rated or written.
 """
@@ -21,7 +21,7 @@ from loansvc.cli.drafts import write_out
 from loansvc.cli.editions import a_day, a_file
 from loansvc.cli.evidence import Row, read_bytes, read_rows
 from loansvc.editions import COUNTY, Edition, digest_of, in_force, to_text
-from loansvc.errors import EditionRefused
+from loansvc.errors import EditionRefused, NotFound
 from loansvc.registry import Registry, read_document
 from loansvc.settings import Settings
 from loansvc.standards import (
@@ -33,7 +33,7 @@ from loansvc.standards import (
     rate,
 )
 from loansvc.underwriting import now
-from loansvc.villages import RATINGS, UNRATED, Village, rating_on
+from loansvc.villages import RATINGS, UNRATED, Register, Village, rating_on
 from loansvc.villages.history import history_of
 from loansvc.web.presentation import village_history_document
 
@@ -99,6 +99,27 @@ def rate_(
     _print(rated, source, day)
     if out is not None:
         click.echo(f"{out}   {len(rated)} lines for the register")
+
+
+@villages.command("list")
+@click.argument("name", default="")
+@click.option("--on", type=a_day, help="Default: today.")
+def list_(name: str, *, on: datetime | None) -> None:
+    """Code, name, town and rating of every village, or of those with NAME in name or town."""
+    registry = Registry.open(Settings.from_environment().models_folder)
+    day = on.date() if on else now().date()
+    register: Edition[Register] = in_force(
+        registry.editions, kind="villages", product=COUNTY, role="champion", on=day
+    )
+    found = [
+        v for v in _listed(registry).values()
+        if name in f"{v.code} {v.name} {v.town}"
+    ]  # fmt: skip
+    if not found:
+        raise NotFound("No village or town has this in its name. See all: loansvc villages list")
+    for v in sorted(found, key=lambda v: v.code):
+        rating = register.content.standing(v.code, day).rating
+        click.echo(f"{v.code}  {_padded(v.name, WIDTH_OF_NAME)}{_padded(v.town, 18)}{rating}")
 
 
 @villages.command("history")

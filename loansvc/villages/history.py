@@ -45,7 +45,10 @@ def history_of(code: str, editions: Iterable[Edition[Any]]) -> tuple[Said, ...]:
     registers = sorted((e for e in editions if e.kind == "villages"), key=lambda e: e.valid_from)
     lines = [(e, e.content.villages[code]) for e in registers if code in e.content.villages]
     if not lines:
-        raise NotFound("There is no such village in any register. See GET /v1/villages.")
+        raise NotFound(
+            "There is no such village in any register. "
+            "See GET /v1/villages, or in the shell: loansvc villages list NAME"
+        )
     new = [
         (edition, village) for i, (edition, village) in enumerate(lines)
         if i == 0 or _told(village) != _told(lines[i - 1][1])

@@ -67,7 +67,10 @@ def read_signatures(
     if len(set(roles)) != len(roles):
         reader.refuse("signatures", "has two signatures of one role")
     if any(same_person(a.name, b.name) for a, b in combinations(signatures, 2)):
-        reader.refuse("signatures", "must be of different persons; one has signed twice")
+        reader.refuse(
+            "signatures",
+            "must be of different persons; one has signed twice; have another person sign",
+        )
     if complete and len(roles) < len(ROLES):
         lacking = ", ".join(role for role in ROLES if role not in roles)
         reader.refuse("signatures", f"lacks that of {lacking}; add it: loansvc villages sign")

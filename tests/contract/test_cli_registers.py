@@ -197,7 +197,8 @@ def test_what_was_not_signed_as_it_stands_is_not_registered(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        pytest.param(("--as", "village", "--name", "丁"), "two signatures of one role", id="role"),
+        pytest.param(("--as", "village", "--name", "丁"), "was signed as village on 2026-11-23.",
+                     id="role"),
         pytest.param(("--as", "town", "--name", " 甲"), "one has signed twice", id="person"),
         pytest.param(("--as", "town", "--name", "乙", "--on", "2026-11-24"), "is after today",
                      id="a day to come"),
@@ -215,6 +216,44 @@ def test_a_wrong_signature_is_refused(office: Office, options: tuple[str, ...], 
     said = office.refused("villages", "sign", str(office.part), *options)
     assert says in said
     assert "1975" not in said
+
+
+def test_a_signature_can_be_taken_back_and_given_by_another(office: Office) -> None:
+    """The refusal of a second signature names the command that makes way for it."""
+    office.rate(GOOD, BINDS)
+    unsigned = office.part.read_bytes()
+    office.sign("village", "甲")
+    signed = office.part.read_bytes()
+    again = office.refused("villages", "sign", str(office.part), "--as", "village", "--name", "丁")
+    remedy = again.strip().partition("take that signature back first: loansvc ")[2].split(" ")
+    said = office.does(*remedy)
+    assert "1 village no longer signed as village; 0 of 2 with all three" in said
+    office.sign("village", "甲", "--village", WANGTAN)
+    assert office.part.read_bytes() == signed
+    office.does("villages", "sign", str(office.part), "--as", "village", "--take-back")
+    assert office.part.read_bytes() == unsigned
+
+
+def test_a_signature_that_is_not_there_is_not_taken_back(office: Office) -> None:
+    office.rate(GOOD)
+    office.sign("village", "甲")
+    said = office.refused("villages", "sign", str(office.part), "--as", "bank", "--take-back")
+    assert f"{WANGTAN} 王潭村 is not signed as bank." in said
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((), id="nobody signs"),
+        pytest.param(("--name", "甲", "--take-back"), id="both"),
+        pytest.param(("--on", "2026-11-23", "--take-back"), id="a day to take back on"),
+    ],
+)
+def test_one_signs_or_takes_back(office: Office, options: tuple[str, ...]) -> None:
+    office.rate(GOOD)
+    status, _, err = office("villages", "sign", str(office.part), "--as", "bank", *options)
+    assert status == 2
+    assert "Give --name to sign, or --take-back" in err
 
 
 def test_the_standard_of_the_first_day_must_give_the_rating(office: Office, tmp_path: Path) -> None:
@@ -401,7 +440,7 @@ def test_an_appeal_pends_until_it_is_decided(office: Office) -> None:
     office.does(*office.publish())
     assert [office.in_force(on).appeal for on in ("2026-12-04", "2026-12-05")] == [True, False]
     decided = office.mark("appeal", "--decided-on", "2026-12-06", valid_from="2026-12-06")
-    assert "has no appeal that pends" in office.refused(*decided)
+    assert "has no appeal that pends in villages/2026-12-05.json" in office.refused(*decided)
 
 
 @pytest.mark.parametrize(
@@ -449,7 +488,25 @@ def test_a_person_is_not_named_in_a_reason(office: Office) -> None:
 def test_a_code_of_no_village_is_not_found(office: Office) -> None:
     revoke = list(office.mark("revoke", "--on", NEXT, *office.paper_of()))
     revoke[2] = "340521999999"
-    assert "lists no village of this code" in office.refused(*revoke)
+    said = office.refused(*revoke)
+    assert "lists no village of this code" in said
+    assert "by the village's name: loansvc villages list NAME" in said
+
+
+def test_the_code_of_a_village_is_found_by_its_name(office: Office) -> None:
+    assert office.does("villages", "list", "七房", "--on", NEXT) == (
+        f"{QIFANG}  七房村        乌溪镇            B\n"
+    )
+    codes = [line[:12] for line in office.does("villages", "list", "--on", NEXT).splitlines()]
+    assert codes == sorted((WANGTAN, QIFANG, SHIQIAO))
+    assert "See all: loansvc villages list" in office.refused("villages", "list", "无此村")
+
+
+def test_a_list_shows_how_villages_stand_on_a_day(office: Office) -> None:
+    office.does(*office.mark("revoke", "--on", "2026-12-15", *office.paper_of()))
+    office.does(*office.publish())
+    found = [office.does("villages", "list", WANGTAN, "--on", d) for d in (NEXT, "2026-12-15")]
+    assert [line.split()[-1] for line in found] == ["AA", "B"]
 
 
 @pytest.mark.parametrize("options", [(), ("--on", "2026-11-20")])
