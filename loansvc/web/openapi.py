@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import timedelta
 from typing import Any
 
 from apispec import APISpec
@@ -42,6 +43,20 @@ ERRORS = {
 }
 READ_ERRORS = (400, 401, 403, 500, 503)
 WRITE_ERRORS = (400, 401, 403, 413, 415, 422, 500, 503)
+PREVIEW_SAYS = """What would be answered, recorded nowhere: no decision, no serial number used up.
+
+`editions` beside the application tries other editions than those in force on its day.
+
+- `editions.on`: as if applied on that day, gone or to come; `applied_on` of the answer is that day.
+  The scorecard, register, policy and rates in force then decide, and all that is counted to the
+  day of application moves with it: the age of the credit report (a report of today is over 30 days
+  old in two months, which refers), years in business, credentials that expire, a village's grace,
+  revocation or flag. The figures of the application stay as sent, and earlier approvals count as
+  of now.
+- `editions.role`: `challenger` decides by the challenger scorecard in force that day; register,
+  policy and rates stay the champions.
+
+What is not in force on the day is refused (`no_edition_in_force`)."""
 EXAMPLE_ID = "dec_019aaf2c-0000-7000-8000-000000000000"
 EXAMPLE_HASH = "sha256:" + "0" * 64
 
@@ -105,10 +120,19 @@ def _preview_body(document: dict[str, Any]) -> None:
     preview = copy.deepcopy(schemas["Application"])
     preview["properties"]["editions"] = {
         "type": ["object", "null"],
+        "description": "Which editions to try; those in force on `applied_on` if left out.",
         "additionalProperties": False,
         "properties": {
-            "on": {"type": ["string", "null"], "format": "date"},
-            "role": {"type": ["string", "null"], "enum": [*ROLES, None]},
+            "on": {
+                "type": ["string", "null"],
+                "format": "date",
+                "description": "As if applied on this day, gone or to come.",
+            },
+            "role": {
+                "type": ["string", "null"],
+                "enum": [*ROLES, None],
+                "description": "By the champion or the challenger scorecard in force that day.",
+            },
         },
     }
     schemas["Preview"] = preview
@@ -124,7 +148,9 @@ def _examples(underwriting: Underwriting) -> dict[str, Any]:
     barred = copy.deepcopy(good)
     barred["loan"]["purpose"] = "securities"
     codes = underwriting.registry.village_codes
-    found: dict[str, Any] = {"applications": {}, "answers": {}}
+    later = {"editions": {"on": (today + timedelta(days=31)).isoformat()}}
+    previews = {"approve": {"value": good}, "another day": {"value": good | later}}
+    found: dict[str, Any] = {"applications": {}, "answers": {}, "previews": previews}
     for name, document in (("approve", good), ("refer", person_decides), ("decline", barred)):
         application = load_application(document, today=today, village_codes=codes)
         editions = underwriting.registry.in_force(application.product, today)
@@ -169,7 +195,7 @@ def _answer(schema: str, says: str, **extra: Any) -> dict[str, Any]:
 
 def _operation(
     name: str, says: str, scope: str | None, answers_: dict[int, Any], errors: tuple[int, ...],
-    **extra: Any,
+    *, at_length: str = "", **extra: Any,
 ) -> dict[str, Any]:  # fmt: skip
     operation: dict[str, Any] = {
         "operationId": name,
@@ -183,7 +209,8 @@ def _operation(
     if scope is None:
         operation["security"] = []
     else:
-        operation["description"] = f"Needs a key with the scope `{scope}`."
+        needs = f"Needs a key with the scope `{scope}`."
+        operation["description"] = f"{at_length}\n\n{needs}".lstrip()
     return operation
 
 
@@ -246,7 +273,7 @@ def _paths(examples: dict[str, Any]) -> dict[str, Any]:
     """Every address with what it takes and answers."""
     applications, decided = examples["applications"], examples["answers"]
     get = "get"
-    one = {"parameters": [APPLICATION_ID]}
+    one: dict[str, Any] = {"parameters": [APPLICATION_ID]}
     code = _parameter("code", "path", {"type": "string", "pattern": "^[0-9]{12}$"}, "12 digits.")
     digest = _parameter("digest", "path", {"type": "string"}, "sha256:…")
     return {
@@ -264,7 +291,7 @@ def _paths(examples: dict[str, Any]) -> dict[str, Any]:
             "post": _operation(
                 "preview", "The same answer, recorded nowhere", "decide",
                 {200: _answer("PreviewAnswer", "What would be decided.")}, WRITE_ERRORS,
-                requestBody=_body("Preview", {"approve": applications["approve"]})),
+                at_length=PREVIEW_SAYS, requestBody=_body("Preview", examples["previews"])),
         },
         "/v1/decisions/{application_id}": {
             get: _operation("getDecision", "One decision as answered", "read",

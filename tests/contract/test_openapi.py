@@ -90,6 +90,27 @@ def errors_of_answer(document: dict[str, Any], path: str, method: str, r: TestRe
     return errors_of(document, content["schema"], r.get_json())
 
 
+def test_a_preview_is_described_with_what_it_may_ask_for(document: dict[str, Any]) -> None:
+    """The words that a reader of /docs sees, and an example that is answered."""
+    operation = document["paths"]["/v1/previews"]["post"]
+    for part in ("editions.on", "editions.role", "recorded nowhere", "scope `decide`"):
+        assert part in operation["description"]
+    asked = document["components"]["schemas"]["Preview"]["properties"]["editions"]["properties"]
+    assert all(field["description"] for field in asked.values())
+
+
+def test_the_examples_of_a_preview_are_answered(
+    document: dict[str, Any], tmp_path: Path, models: Path
+) -> None:
+    content = document["paths"]["/v1/previews"]["post"]["requestBody"]["content"]
+    examples = content["application/json"]["examples"]
+    service = Api(tmp_path, models)
+    for name, on in (("approve", "2026-11-23"), ("another day", "2026-12-24")):
+        answer = service.post(examples[name]["value"], to="/v1/previews")
+        assert (answer.status_code, answer.get_json()["applied_on"]) == (200, on)
+    service.close()
+
+
 def test_the_document_is_openapi_3_1(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1.")
     schemathesis.openapi.from_dict(copy.deepcopy(document)).validate()
