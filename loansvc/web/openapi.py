@@ -49,10 +49,9 @@ PREVIEW_SAYS = """What would be answered, recorded nowhere: no decision, no seri
 
 - `editions.on`: as if applied on that day, gone or to come; `applied_on` of the answer is that day.
   The scorecard, register, policy and rates in force then decide, and all that is counted to the
-  day of application moves with it: the age of the credit report (a report of today is over 30 days
-  old in two months, which refers), years in business, credentials that expire, a village's grace,
-  revocation or flag. The figures of the application stay as sent, and earlier approvals count as
-  of now.
+  day of application moves with it: the age of the credit report (more than 30 days refer under the
+  shipped policies), years in business, credentials that expire, a village's grace, revocation or
+  flag. The figures of the application stay as sent, and earlier approvals count as of now.
 - `editions.role`: `challenger` decides by the challenger scorecard in force that day; register,
   policy and rates stay the champions.
 
