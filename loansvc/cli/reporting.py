@@ -26,7 +26,8 @@ from loansvc.monitoring.columns import (
 )
 from loansvc.monitoring.csv_table import csv_bytes
 from loansvc.monitoring.figures import percent_text
-from loansvc.monitoring.impact import DEFAULT_LAST, Impact, draft_of, impact, move_table
+from loansvc.monitoring.impact import DEFAULT_LAST, Impact, Part, draft_of, impact, move_table
+from loansvc.monitoring.offers import rate_text
 from loansvc.monitoring.reading import decided_between, last_decided, n_decided
 from loansvc.monitoring.report import Report, Row, report
 from loansvc.policy import OUTCOMES
@@ -152,6 +153,8 @@ def impact_(
     draft = draft_of(file, valid_from=valid_from.date() if valid_from else None)
     root = Underwriting.open(Settings.from_environment())
     found, verdict = measure(root, draft, last=last)
+    if found.is_of_itself:
+        click.echo(f"{file}: {impact_shown.itself_text(found)[1]}", err=True)
     if html is not None:
         _write(html, impact_page.page(found, verdict).encode())
     if json_:
@@ -184,24 +187,32 @@ def measure(
 
 
 def _print_impact(found: Impact, verdict: budget.Verdict) -> None:
+    if not found.n:
+        click.echo(impact_shown.nothing_text(found)[1])
+        return
     current = found.in_force["valid_from"]
     click.echo(
         f"{found.kind} of {found.product} from {found.valid_from} ({found.draft[7:19]}) in place "
-        f"of the one from {current}: {found.n} decisions"
-        + (f", {found.decided_from} to {found.decided_to}" if found.n else "")
+        f"of the one from {current}: {found.n} decisions, {found.decided_from} to "
+        f"{found.decided_to}"
     )
     over = " OVER" if verdict.over else "" if verdict.is_enough else " (too few to refuse on)"
     click.echo(f"\nChange budget{over}")
     for m in verdict.measures:
-        click.echo(f"  {m.en:<16}{m.figure:>14}   at most {m.most_percent} %")
+        click.echo(f"  {m.en:<18}{m.figure:>14}   at most {m.most_percent} %")
     if score := impact_shown.mean_score_change(found):
-        click.echo(f"  {'mean score':<16}{score:>14}")
+        click.echo(f"  {'mean score':<18}{score:>14}")
     click.echo("\nOutcomes, in force down, draft across")
     click.echo(f"  {'':<10}" + "".join(f"{o:>10}" for o in OUTCOMES))
     for before, row in zip(OUTCOMES, move_table(found), strict=True):
         click.echo(f"  {before:<10}" + "".join(f"{n:>10,}" for n in row))
-    click.echo(f"  {found.n_other_terms} keep their outcome with other terms")
+    terms = impact_shown.terms_text(found)[1]
+    click.echo(
+        f"  {found.n_other_terms} keep their outcome with other terms"
+        + (f": {terms}" if terms else "")
+    )
     _print_sums(found)
+    _print_prices(found)
     _print_parts(found)
     _print_flips(found)
 
@@ -209,31 +220,53 @@ def _print_impact(found: Impact, verdict: budget.Verdict) -> None:
 def _print_sums(found: Impact) -> None:
     click.echo(f"\n{'Sums':<26}{'in force':>14}{'draft':>14}{'change':>14}")
     for name, _, en in impact_shown.SUMS:
-        before, after = getattr(found.before, name), getattr(found.after, name)
-        change = budget.change_text(budget.change_of(before, after))
-        click.echo(f"  {en:<24}{before:>14,}{after:>14,}{change:>14}")
+        _print_change(en, getattr(found.before, name), getattr(found.after, name))
     for tier in found.tiers:
         name = f"tier {tier.tier}, yuan ({tier.n_before} -> {tier.n_after})"
-        change = budget.change_text(budget.change_of(tier.before_yuan, tier.after_yuan))
-        click.echo(f"  {name:<24}{tier.before_yuan:>14,}{tier.after_yuan:>14,}{change:>14}")
+        _print_change(name, tier.before_yuan, tier.after_yuan)
+
+
+def _print_change(name: str, before: int, after: int) -> None:
+    change = budget.change_text(budget.change_of(before, after))
+    click.echo(f"  {name:<24}{before:>14,}{after:>14,}{change:>14}")
+
+
+def _print_prices(found: Impact) -> None:
+    before, after = found.prices_before, found.prices_after
+    title = f"Prices, {before.approvals:,} approved twice"
+    click.echo(f"\n{title:<26}{'in force':>14}{'draft':>14}{'change':>14}")
+    for name, _, en in impact_shown.PRICES:
+        _print_change(en, getattr(before, name), getattr(after, name))
+    change = budget.change_text(budget.change_of(before.mean_rate or 0, after.mean_rate or 0))
+    rates = f"{rate_text(before.mean_rate):>14}{rate_text(after.mean_rate):>14}"
+    click.echo(f"  {impact_shown.MEAN_RATE[1]:<24}{rates}{change:>14}")
 
 
 def _print_parts(found: Impact) -> None:
     """Parts in which something changes: most rows of a small change are the same twice."""
     for name, _, en in impact_shown.PARTS:
-        changed = [p for p in found.parts[name] if p.flips or p.before != p.after]
+        changed = [p for p in found.parts[name] if p.differs]
         same = len(found.parts[name]) - len(changed)
         click.echo(f"\n{en}" + (f" ({same} unchanged)" if same else ""))
         for p in changed:
             label = f"{p.key} {p.zh}" if p.zh == p.en else p.en
-            figures = (
-                f"{p.flips:>4} of {p.before.applications:,} flip   "
-                f"limits {p.before.limit_yuan:,} -> {p.after.limit_yuan:,}   "
-                f"approved {p.before.approved_yuan:,} -> {p.after.approved_yuan:,}   "
-                f"loss {p.before.expected_loss_yuan:,} -> {p.after.expected_loss_yuan:,}   "
-                f"fund {p.before.local_guarantor_yuan:,} -> {p.after.local_guarantor_yuan:,}"
-            )
-            click.echo(f"  {label}{' ' * max(0, 36 - _width(label))}{figures}")
+            click.echo(f"  {label}{' ' * max(0, 36 - _width(label))}{_part_figures(p)}")
+
+
+def _part_figures(p: Part) -> str:
+    b, a, was, now = p.before, p.after, p.prices_before, p.prices_after
+    figures = (
+        f"{p.n_flips:>4} of {b.applications:,} flip",
+        f"{p.n_other_terms:,} with other terms",
+        f"limits {b.limit_yuan:,} -> {a.limit_yuan:,}",
+        f"approved {b.approved_yuan:,} -> {a.approved_yuan:,}",
+        f"loss {b.expected_loss_yuan:,} -> {a.expected_loss_yuan:,}",
+        f"fund {b.local_guarantor_yuan:,} -> {a.local_guarantor_yuan:,}",
+        f"rate {rate_text(was.mean_rate)} -> {rate_text(now.mean_rate)} bp",
+        f"interest {was.interest_yuan:,} -> {now.interest_yuan:,}",
+        f"subsidy {was.subsidy_yuan:,} -> {now.subsidy_yuan:,}",
+    )
+    return "   ".join(figures)
 
 
 def _print_flips(found: Impact) -> None:

@@ -3,6 +3,7 @@
     figures    what is added up: numbers of decisions and whole yuan
     reading    recorded decisions, newest first, a page at a time
     report     a period by product, group, department, village and month
+    offers     what approvals cost a year, and which terms of an offer differ
     impact     recorded decisions decided again with one edition replaced
     budget     how far a successor may move answers before somebody must say why
 

@@ -6,11 +6,13 @@ change in either direction: fewer approvals are as much a surprise as more.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from loansvc.errors import OverBudget
-from loansvc.monitoring.figures import percent_text, tenths
+from loansvc.monitoring.figures import Figures, percent_text, tenths
 from loansvc.monitoring.impact import Impact
+from loansvc.monitoring.offers import Prices
 from loansvc.policy import ChangeBudget
 
 FLIPS = "flips"
@@ -18,6 +20,11 @@ SUMS = (
     ("limit_yuan", "额度合计", "limits", "most_limit_change_percent"),
     ("expected_loss_yuan", "预期损失", "expected loss", "most_expected_loss_change_percent"),
     ("local_guarantor_yuan", "担保资金占用", "fund use", "most_fund_use_change_percent"),
+)
+# One bound for both: a subsidy that goes moves what is paid as much as a rate that rises.
+PRICES = (
+    ("interest_yuan", "年利息", "interest", "most_interest_change_percent"),
+    ("borrower_yuan", "借款人负担利息", "paid by borrowers", "most_interest_change_percent"),
 )
 
 
@@ -51,6 +58,7 @@ class Verdict:
 
     n: int
     n_flips: int
+    n_other_terms: int
     least_decisions: int
     measures: tuple[Measure, ...]
 
@@ -67,7 +75,8 @@ class Verdict:
     def text(self) -> str:
         """All of it in a line, as it is kept with a publication."""
         measures = ", ".join(m.text() for m in self.measures)
-        found = f"{self.n} decisions, {self.n_flips} change: {measures}"
+        counts = f"{self.n} decisions, {self.n_flips} change, {self.n_other_terms} with other terms"
+        found = f"{counts}: {measures}"
         if not self.is_enough:
             return f"{found}; too few to refuse on (at least {self.least_decisions})"
         return f"{found}; {'over' if self.over else 'within'} the change budget"
@@ -75,39 +84,41 @@ class Verdict:
 
 def weigh(found: Impact, budget: ChangeBudget) -> Verdict:
     """The impact beside the budget."""
-    n_flips = len(found.flips)
     flips = Measure(
         name=FLIPS,
         zh="结果改变",
         en="flips",
-        change=tenths(n_flips, found.n) or 0,
+        change=tenths(found.n_flips, found.n) or 0,
         most_percent=budget.most_flips_percent,
-        is_over=100 * n_flips > budget.most_flips_percent * found.n,
+        is_over=100 * found.n_flips > budget.most_flips_percent * found.n,
     )
     return Verdict(
         n=found.n,
-        n_flips=n_flips,
+        n_flips=found.n_flips,
+        n_other_terms=found.n_other_terms,
         least_decisions=budget.least_decisions,
-        measures=(flips, *_sums(found, budget)),
+        measures=(
+            flips,
+            *_changes(SUMS, found.before, found.after, budget),
+            *_changes(PRICES, found.prices_before, found.prices_after, budget),
+        ),
     )
 
 
-def _sums(found: Impact, budget: ChangeBudget) -> tuple[Measure, ...]:
-    measures = []
-    for name, zh, en, bound in SUMS:
-        before, after = getattr(found.before, name), getattr(found.after, name)
-        most = getattr(budget, bound)
-        measures.append(
-            Measure(
-                name=name,
-                zh=zh,
-                en=en,
-                change=change_of(before, after),
-                most_percent=most,
-                is_over=100 * abs(after - before) > most * before,
-            )
+def _changes(
+    rows: Iterable[tuple[str, str, str, str]], before: Figures | Prices, after: Figures | Prices,
+    budget: ChangeBudget,
+) -> Iterator[Measure]:  # fmt: skip
+    for name, zh, en, bound in rows:
+        was, now, most = getattr(before, name), getattr(after, name), getattr(budget, bound)
+        yield Measure(
+            name=name,
+            zh=zh,
+            en=en,
+            change=change_of(was, now),
+            most_percent=most,
+            is_over=100 * abs(now - was) > most * was,
         )
-    return tuple(measures)
 
 
 def change_of(before: int, after: int) -> int | None:

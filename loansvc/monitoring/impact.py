@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from loansvc.decision import Decision, decide
 from loansvc.editions import Edition, digest_of, in_force
 from loansvc.errors import EditionRefused
 from loansvc.monitoring.figures import Figures, figures_of
+from loansvc.monitoring.offers import Prices, prices_of, terms_changed
 from loansvc.monitoring.report import standing_of, village_name
 from loansvc.monitoring.words import GROUP_WORDS, NONE, PRODUCT_WORDS
 from loansvc.policy import OUTCOMES, TIERS
@@ -42,15 +43,35 @@ class Flip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A product, a village or a group: its figures before and after, and how many flip."""
+class Sides:
+    """The same decisions before and after, and how many differ.
+
+    `n_other_terms`: the same outcome with another offer or guarantee; `terms` counts them by the
+    term that differs, so that one with two counts in both. `prices_before` and `prices_after` are
+    of the decisions approved both times, so that no price moves because others are approved.
+    """
+
+    before: Figures
+    after: Figures
+    prices_before: Prices
+    prices_after: Prices
+    n_flips: int
+    n_other_terms: int
+    terms: Mapping[str, int]
+
+    @property
+    def differs(self) -> bool:
+        """Whether any outcome, term or figure differs."""
+        return bool(self.n_flips or self.n_other_terms or self.before != self.after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part(Sides):
+    """A product, a village or a group."""
 
     key: str
     zh: str
     en: str
-    before: Figures
-    after: Figures
-    flips: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +86,11 @@ class TierPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Impact:
+class Impact(Sides):
     """What a draft would have done to these decisions.
 
-    `moves` counts by (outcome before, outcome after). `n_other_terms`: the same outcome with
-    another offer or guarantee. `score_change`: points in all, for a scorecard.
+    `moves` counts by (outcome before, outcome after). `score_change`: points in all, for a
+    scorecard.
     """
 
     kind: str
@@ -80,11 +101,8 @@ class Impact:
     decided_from: str | None
     decided_to: str | None
     moves: Mapping[tuple[str, str], int]
-    n_other_terms: int
     score_change: int
     flips: tuple[Flip, ...]
-    before: Figures
-    after: Figures
     tiers: tuple[TierPart, ...]
     parts: Mapping[str, tuple[Part, ...]]
 
@@ -92,6 +110,11 @@ class Impact:
     def n(self) -> int:
         """How many decisions were made again."""
         return self.before.applications
+
+    @property
+    def is_of_itself(self) -> bool:
+        """Whether the draft is what is in force on that day already: nothing can differ."""
+        return self.draft == self.in_force["digest"]
 
 
 def draft_of(path: Path, *, valid_from: date | None = None) -> Edition[Any]:
@@ -167,28 +190,56 @@ def impact(recorded: Iterable[Recorded], registry: Registry, draft: Edition[Any]
         decided_from=min(sums.decided_at, default=None),
         decided_to=max(sums.decided_at, default=None),
         moves=sums.moves,
-        n_other_terms=sums.n_other_terms,
         score_change=sums.score_change,
         flips=tuple(sorted(sums.flips, key=lambda flip: flip.sequence)),
-        before=sums.total.before,
-        after=sums.total.after,
         tiers=sums.tiers(),
         parts=sums.parts(),
+        **sums.total.sides(),
     )
 
 
 @dataclass(slots=True)
 class _Pair:
-    """Figures before and after, while they grow."""
+    """Both sides, while they grow."""
 
     before: Figures = field(default_factory=Figures)
     after: Figures = field(default_factory=Figures)
-    flips: int = 0
+    prices_before: Prices = field(default_factory=Prices)
+    prices_after: Prices = field(default_factory=Prices)
+    n_flips: int = 0
+    n_other_terms: int = 0
+    terms: Counter[str] = field(default_factory=Counter)
 
-    def add(self, before: Figures, after: Figures, *, flips: bool) -> None:
-        self.before += before
-        self.after += after
-        self.flips += flips
+    def add(self, before: _Side, after: _Side, *, terms: tuple[str, ...]) -> None:
+        """Count one decision, made twice; `terms` differ."""
+        self.before += before.figures
+        self.after += after.figures
+        if before.figures.approved and after.figures.approved:
+            self.prices_before += before.prices
+            self.prices_after += after.prices
+        if before.outcome != after.outcome:
+            self.n_flips += 1
+        elif terms:
+            self.n_other_terms += 1
+            self.terms.update(terms)
+
+    def sides(self) -> dict[str, Any]:
+        """The fields of Sides."""
+        return {f.name: getattr(self, f.name) for f in fields(Sides)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One decision as it is counted."""
+
+    outcome: str
+    figures: Figures
+    prices: Prices
+
+    @classmethod
+    def of(cls, decision: Decision, *, asked_yuan: int) -> _Side:
+        figures = figures_of(decision.to_document(), asked_yuan=asked_yuan)
+        return cls(decision.outcome, figures, prices_of(decision))
 
 
 def _pairs() -> defaultdict[str, _Pair]:
@@ -208,7 +259,6 @@ class _Sums:
     decided_at: set[str] = field(default_factory=set)
     moves: Counter[tuple[str, str]] = field(default_factory=Counter)
     flips: list[Flip] = field(default_factory=list)
-    n_other_terms: int = 0
     score_change: int = 0
 
     def add(
@@ -217,24 +267,21 @@ class _Sums:
     ) -> None:  # fmt: skip
         """Count one decision, made twice."""
         asked_yuan, code = one.application.loan.amount_yuan, one.application.applicant.village_code
-        was = figures_of(before.to_document(), asked_yuan=asked_yuan)
-        is_ = figures_of(after.to_document(), asked_yuan=asked_yuan)
-        flips = before.outcome != after.outcome
+        was, now = (_Side.of(d, asked_yuan=asked_yuan) for d in (before, after))
+        terms = terms_changed(before, after)
         rows = [self.total, self.product[before.product], self.village[code]]
         for row in (*rows, *(self.group[g] for g in groups)):
-            row.add(was, is_, flips=flips)
-        if was.approved and before.guarantee:
-            self.tier[before.guarantee.tier].before += was
-        if is_.approved and after.guarantee:
-            self.tier[after.guarantee.tier].after += is_
+            row.add(was, now, terms=terms)
+        if was.figures.approved and before.guarantee:
+            self.tier[before.guarantee.tier].before += was.figures
+        if now.figures.approved and after.guarantee:
+            self.tier[after.guarantee.tier].after += now.figures
         self.village_names.setdefault(code, village)
         self.decided_at.add(one.entry.decided_at[:10])
         self.moves[before.outcome, after.outcome] += 1
         self.score_change += after.score - before.score
-        if flips:
+        if before.outcome != after.outcome:
             self.flips.append(_flip(one, before, after))
-        elif (before.offer, before.guarantee) != (after.offer, after.guarantee):
-            self.n_other_terms += 1
 
     def tiers(self) -> tuple[TierPart, ...]:
         """Tiers that somebody has before or after, best first."""
@@ -261,13 +308,10 @@ def _parts(
     sums: Mapping[str, _Pair], keys: Iterable[str], words: Mapping[str, tuple[str, str]]
 ) -> tuple[Part, ...]:
     return tuple(
-        Part(
-            key=key, zh=words[key][0], en=words[key][1], before=sums[key].before,
-            after=sums[key].after, flips=sums[key].flips,
-        )
+        Part(key=key, zh=words[key][0], en=words[key][1], **sums[key].sides())
         for key in keys
         if key in sums
-    )  # fmt: skip
+    )
 
 
 def _flip(one: Recorded, before: Decision, after: Decision) -> Flip:

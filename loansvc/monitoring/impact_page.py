@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 
 from loansvc.monitoring import page as frame
 from loansvc.monitoring.budget import Verdict, change_of, change_text
 from loansvc.monitoring.charts import Bar, bars
+from loansvc.monitoring.figures import Figures
 from loansvc.monitoring.impact import Impact, Part, move_table
-from loansvc.monitoring.impact_shown import NOTES, PARTS, SUMS, mean_score_change
+from loansvc.monitoring.impact_shown import (
+    MEAN_RATE,
+    NOTES,
+    PARTS,
+    PRICES,
+    SUMS,
+    itself_text,
+    mean_score_change,
+    nothing_text,
+    terms_text,
+)
+from loansvc.monitoring.offers import Prices, rate_change_text, rate_text
 from loansvc.monitoring.page import both, heading
 from loansvc.monitoring.words import OUTCOME_WORDS, PRODUCT_WORDS
 from loansvc.policy import OUTCOMES
@@ -17,18 +29,31 @@ from loansvc.policy import OUTCOMES
 LEGEND = tuple(f"{zh} {en}" for zh, en in OUTCOME_WORDS.values())
 KINDS = {"policy": ("政策", "policy"), "scorecard": ("评分卡", "scorecard")}
 IN_FORCE, DRAFT = ("现行", "in force"), ("草案", "draft")
+SUMS_HEAD = (("", ""), IN_FORCE, DRAFT, ("差额", "difference"), ("", ""))
+PART_SUMS = tuple(s for s in SUMS if s[0] not in ("referred", "declined"))
+PART_PRICES = tuple(s for s in PRICES if s[0] in ("interest_yuan", "subsidy_yuan"))
 
 
 def page(found: Impact, verdict: Verdict) -> str:
-    """The whole document."""
-    parts = [
-        _lead(found),
+    """The whole document; where no decision was made again, a sentence instead of figures."""
+    parts = [_lead(found), *(_figures(found, verdict) if found.n else _nothing(found))]
+    return frame.page("草案影响分析", "Impact of a draft", parts)
+
+
+def _nothing(found: Impact) -> list[str]:
+    return [f'<p class="note">{both(*nothing_text(found))}</p>']
+
+
+def _figures(found: Impact, verdict: Verdict) -> list[str]:
+    return [
         *_verdict(verdict),
         heading("结果变化", "Outcomes"),
         _outcome_chart(found),
         _moves(found),
         heading("合计", "Sums"),
         _sums(found),
+        heading("利率与利息", "Rates and interest"),
+        *_prices(found),
         heading("担保层级", "Guarantee tiers"),
         _tiers(found),
         *(part for name, zh, en in PARTS for part in _by(found.parts[name], zh, en)),
@@ -42,7 +67,6 @@ def page(found: Impact, verdict: Verdict) -> str:
             )
         ),
     ]
-    return frame.page("草案影响分析", "Impact of a draft", parts)
 
 
 def _lead(found: Impact) -> str:
@@ -60,6 +84,8 @@ def _lead(found: Impact) -> str:
         f'<p class="note"><code>{found.draft[:19]}</code> · '
         f"<code>{found.in_force['digest'][:19]}</code></p>",
     ]
+    if found.is_of_itself:
+        lines.append(frame.caution(*itself_text(found)))
     if found.n:
         period = f"{found.decided_from} – {found.decided_to}"
         text = both(f"最近{found.n}笔决定，{period}", f"the last {found.n} decisions, {period}")
@@ -109,24 +135,50 @@ def _moves(found: Impact) -> str:
         + "</tr>"
         for before, row in zip(OUTCOMES, move_table(found), strict=True)
     )
-    flips, other = len(found.flips), found.n_other_terms
+    flips, other = found.n_flips, found.n_other_terms
+    terms_zh, terms_en = terms_text(found)
     text = both(
-        f"结果改变{flips}笔；结果不变而条件改变{other}笔。",
-        f"{flips} change their outcome; {other} keep it with other terms.",
+        f"结果改变{flips}笔；结果不变而条件改变{other}笔"
+        + (f"（{terms_zh}）。" if other else "。"),
+        f"{flips} change their outcome; {other} keep it with other terms"
+        + (f" ({terms_en})." if other else "."),
     )
     return f'{frame.table(head, lines)}<p class="note">{text}</p>'
 
 
 def _sums(found: Impact) -> str:
+    lines = _sum_lines(SUMS, found.before, found.after)
+    return frame.table(SUMS_HEAD, lines)
+
+
+def _prices(found: Impact) -> Iterator[str]:
+    """Of what is approved both times: sums, and the mean rate in basis points."""
+    before, after = found.prices_before, found.prices_after
+    n = before.approvals
+    text = both(f"现行、草案均批准的{n}笔。", f"Of the {n} approved both times.")
+    yield f'<p class="note">{text}</p>'
+    lines = _sum_lines(PRICES, before, after)
+    was, now = before.mean_rate or 0, after.mean_rate or 0
+    lines.append(
+        f"<tr><td>{both(*MEAN_RATE)}</td><td>{rate_text(before.mean_rate)}</td>"
+        f"<td>{rate_text(after.mean_rate)}</td><td>{rate_change_text(was, now)}</td>"
+        f"<td>{change_text(change_of(was, now))}</td></tr>"
+    )
+    yield frame.table(SUMS_HEAD, lines)
+
+
+def _sum_lines(
+    rows: Iterable[tuple[str, str, str]], before: Figures | Prices, after: Figures | Prices
+) -> list[str]:
     lines = []
-    for name, zh, en in SUMS:
-        before, after = getattr(found.before, name), getattr(found.after, name)
-        difference = f"{after - before:+,}" if after != before else "0"
+    for name, zh, en in rows:
+        was, now = getattr(before, name), getattr(after, name)
+        difference = f"{now - was:+,}" if now != was else "0"
         lines.append(
-            f"<tr><td>{both(zh, en)}</td><td>{before:,}</td><td>{after:,}</td>"
-            f"<td>{difference}</td><td>{change_text(change_of(before, after))}</td></tr>"
+            f"<tr><td>{both(zh, en)}</td><td>{was:,}</td><td>{now:,}</td>"
+            f"<td>{difference}</td><td>{change_text(change_of(was, now))}</td></tr>"
         )
-    return frame.table([("", ""), IN_FORCE, DRAFT, ("差额", "difference"), ("", "")], lines)
+    return lines
 
 
 def _tiers(found: Impact) -> str:
@@ -154,13 +206,15 @@ def _tiers(found: Impact) -> str:
 def _by(parts: tuple[Part, ...], zh: str, en: str) -> Iterator[str]:
     """A table of the parts in which something changes; the others folded away."""
     yield heading(zh, en)
-    names = [s for s in SUMS if s[0] not in ("referred", "declined")]
-    head = [("", ""), ("决定", "decisions"), ("结果改变", "flips"), *((z, e) for _, z, e in names)]
+    head = [
+        ("", ""), ("决定", "decisions"), ("结果改变", "flips"), ("条件改变", "other terms"),
+        *((z, e) for _, z, e in PART_SUMS), MEAN_RATE, *((z, e) for _, z, e in PART_PRICES),
+    ]  # fmt: skip
     for changes in (True, False):
-        shown = [p for p in parts if (p.flips > 0 or p.before != p.after) == changes]
+        shown = [p for p in parts if p.differs == changes]
         if not shown:
             continue
-        table = frame.table(head, (_part(part, [name for name, _, _ in names]) for part in shown))
+        table = frame.table(head, map(_part, shown))
         if changes:
             yield table
         else:
@@ -168,18 +222,34 @@ def _by(parts: tuple[Part, ...], zh: str, en: str) -> Iterator[str]:
             yield f"<details><summary>{said}</summary>{table}</details>"
 
 
-def _part(part: Part, names: list[str]) -> str:
+def _part(part: Part) -> str:
     """A part: of each sum what it is in force, and below it what it is under the draft."""
     code = f" <code>{escape(part.key)}</code>" if part.zh == part.en else ""  # a village
-    cells = []
-    for name in names:
-        before, after = getattr(part.before, name), getattr(part.after, name)
-        change = f"<br><b>{after:,}</b>" if after != before else ""
-        cells.append(f"<td>{before:,}{change}</td>")
+    terms = both(*terms_text(part))
+    cells = [
+        f"{part.before.applications:,}",
+        f"{part.n_flips:,}",
+        f"{part.n_other_terms:,}" + (f"<br>{terms}" if part.terms else ""),
+        *_both_sums(PART_SUMS, part.before, part.after),
+        _twice(rate_text(part.prices_before.mean_rate), rate_text(part.prices_after.mean_rate)),
+        *_both_sums(PART_PRICES, part.prices_before, part.prices_after),
+    ]
     return (
-        f"<tr><td>{both(part.zh, part.en)}{code}</td><td>{part.before.applications:,}</td>"
-        f"<td>{part.flips:,}</td>{''.join(cells)}</tr>"
+        f"<tr><td>{both(part.zh, part.en)}{code}</td>"
+        + "".join(f"<td>{cell}</td>" for cell in cells)
+        + "</tr>"
     )
+
+
+def _both_sums(
+    rows: Iterable[tuple[str, str, str]], before: Figures | Prices, after: Figures | Prices
+) -> Iterator[str]:
+    for name, _, _ in rows:
+        yield _twice(f"{getattr(before, name):,}", f"{getattr(after, name):,}")
+
+
+def _twice(before: str, after: str) -> str:
+    return before if after == before else f"{before}<br><b>{after}</b>"
 
 
 def _flips(found: Impact) -> str:

@@ -155,6 +155,8 @@ TABLE_FIGURES: Mapping[str, tuple[Text, Telling]] = {
         ("预期损失变化上限", "Change of the expected loss, at most"), _unit("percent")),
     "most_fund_use_change_percent": (
         ("基金占用变化上限", "Change of the use of the fund, at most"), _unit("percent")),
+    "most_interest_change_percent": (
+        ("年利息变化上限", "Change of a year's interest, at most"), _unit("percent")),
     "least_decisions": (("所需的最少历史决定数", "Decisions needed to judge it"), _plain),
 }  # fmt: skip
 

@@ -378,6 +378,12 @@ def _read_change_budget(reader: Reader, clauses: list[tuple[str, Clause]]) -> Ch
                     "most_expected_loss_change_percent", "most_fund_use_change_percent",
                 )
             },
+            # Not in policies older than that key.
+            most_interest_change_percent=(
+                table.integer("most_interest_change_percent", low=0, high=1000)
+                if "most_interest_change_percent" in table
+                else PROPOSED_CHANGE_BUDGET.most_interest_change_percent
+            ),
             least_decisions=table.integer("least_decisions", low=1, high=1_000_000),
             clause=read_clause(table),
         )  # fmt: skip

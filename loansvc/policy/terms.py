@@ -162,13 +162,15 @@ class FundCaps:
 class ChangeBudget:
     """How far a successor may move recorded answers before somebody must say why, in percent.
 
-    `least_decisions`: fewer recorded ones say too little to refuse on.
+    `most_interest_change_percent`: of a year's interest, and of what borrowers pay of it, on what
+    is approved both times. `least_decisions`: fewer recorded ones say too little to refuse on.
     """
 
     most_flips_percent: int
     most_limit_change_percent: int
     most_expected_loss_change_percent: int
     most_fund_use_change_percent: int
+    most_interest_change_percent: int
     least_decisions: int
     clause: Clause
 
@@ -179,6 +181,7 @@ PROPOSED_CHANGE_BUDGET = ChangeBudget(
     most_limit_change_percent=10,
     most_expected_loss_change_percent=10,
     most_fund_use_change_percent=10,
+    most_interest_change_percent=10,
     least_decisions=50,
     clause=Clause("proposal: the policy states no change_budget", "E", verify=True),
 )

@@ -87,6 +87,15 @@ def a_policy(folder: Path, *, text: str = POLICY, valid_from: str = LATER) -> st
     return "policy.toml"
 
 
+def without_spreads(text: str) -> str:
+    """The policy with the LPR of 3 % as everybody's rate."""
+    for old, new in (("spread_bp = 85", "spread_bp = 0"), ("\nspread_bp = 150", "\nspread_bp = 0"),
+                     ("rate_bp = 385", "rate_bp = 300")):  # fmt: skip
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
 def in_json(shell: Any, *arguments: str) -> Any:
     status, out, err = shell(*arguments, "--json")
     assert (status, err) == (0, "")
@@ -141,9 +150,59 @@ def test_impact_writes_nothing_but_the_page(shell: Any, tmp_path: Path, models: 
     assert files(models) == before
 
 
-def test_impact_of_a_ledger_without_decisions_is_zeros(shell: Any, tmp_path: Path) -> None:
+def test_impact_of_a_ledger_without_decisions_is_zeros_in_json(shell: Any, tmp_path: Path) -> None:
     shell("ledger", "upgrade")
-    assert in_json(shell, "impact", a_card(tmp_path))["decisions"] == 0
+    body = in_json(shell, "impact", a_card(tmp_path))
+    assert (body["decisions"], body["sums"]["limit_yuan"]) == (0, {"before": 0, "after": 0})
+
+
+def test_impact_of_a_ledger_without_decisions_is_one_sentence(shell: Any, tmp_path: Path) -> None:
+    shell("ledger", "upgrade")
+    assert shell("impact", a_card(tmp_path)) == (
+        0,
+        "No decision on credit_loan is recorded here: there is nothing to measure the scorecard "
+        "from 2027-01-01 on.\n",
+        "",
+    )
+
+
+@pytest.mark.usefixtures("ledger")
+def test_impact_of_what_is_in_force_already_warns(shell: Any, tmp_path: Path, models: Path) -> None:
+    published = str(models / "scorecards" / "credit_loan" / "2026-07-01.json")
+    status, out, err = shell("impact", published)
+    assert (status, err.count("\n")) == (0, 1)
+    assert f"{published}: It is published already and in force on 2026-07-01" in err
+    assert "0 keep their outcome with other terms" in out
+    assert shell("impact", a_card(tmp_path))[2] == ""
+
+
+@pytest.mark.usefixtures("ledger")
+def test_impact_tells_a_price_before_and_after(shell: Any, tmp_path: Path) -> None:
+    """Three times 120,000 yuan: at 3.85 % 4,620 yuan of interest a year each, at 3 % 3,600."""
+    draft = a_policy(tmp_path, text=without_spreads(POLICY))
+    body = in_json(shell, "impact", draft)
+    assert body["prices"] == {
+        "approved_both_times": 3,
+        "amount_yuan": {"before": 360_000, "after": 360_000},
+        "interest_yuan": {"before": 13_860, "after": 10_800},
+        "subsidy_yuan": {"before": 0, "after": 0},
+        "borrower_yuan": {"before": 13_860, "after": 10_800},
+        "mean_rate_bp": {"before": 385.0, "after": 300.0},
+    }
+    assert (body["other_terms"], body["changed_terms"]) == (
+        3,
+        {"limit": 0, "amount": 0, "rate": 3, "subsidy": 0, "tier": 0, "counter_guarantee": 0,
+         "other": 0},
+    )  # fmt: skip
+    [village] = body["by"]["village"]
+    assert village["prices"] == body["prices"]
+    assert (village["other_terms"], village["changed_terms"]["rate"]) == (3, 3)
+    out = shell("impact", draft)[1]
+    assert "3 keep their outcome with other terms: rate 3\n" in out
+    assert "Prices, 3 approved twice" in out
+    assert [line.split() for line in out.splitlines() if "mean rate" in line] == [
+        ["mean", "rate,", "bp", "385", "300", "-22.1", "%"]
+    ]
 
 
 def test_impact_without_a_ledger_is_refused(shell: Any, tmp_path: Path) -> None:
@@ -173,6 +232,23 @@ def test_a_draft_over_budget_is_refused_and_what_is_in_force_stays(
 
 
 @pytest.mark.usefixtures("ledger")
+def test_a_policy_whose_every_spread_is_0_is_refused_without_a_reason(
+    shell: Any, tmp_path: Path, models: Path
+) -> None:
+    """Nobody flips and no sum of amounts moves: the price alone is over its bound."""
+    few = POLICY.replace("[limit]\n", BUDGET)  # three decisions are enough to refuse on
+    shell("publish", a_policy(tmp_path, text=few, valid_from="2026-12-01"), "--approver", "me")
+    before = files(models)
+    draft = a_policy(tmp_path, text=without_spreads(few))
+    status, out, err = shell("publish", draft, "--approver", "me")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "allows: interest -22.1 % (at most 10 %), paid by borrowers -22.1 %" in err
+    assert files(models) == before
+    body = in_json(shell, "publish", draft, "--approver", "me", "--force-reason", "committee 3")
+    assert body["impact"].startswith("3 decisions, 0 change, 3 with other terms: flips 0.0 %")
+
+
+@pytest.mark.usefixtures("ledger")
 def test_a_reason_lets_it_pass_and_is_kept_with_the_figures(
     shell: Any, tmp_path: Path, models: Path
 ) -> None:
@@ -181,7 +257,9 @@ def test_a_reason_lets_it_pass_and_is_kept_with_the_figures(
     draft = a_card(tmp_path, base_points=530)
     body = in_json(shell, "publish", draft, "--approver", "me", "--force-reason", "整改通知 3")
     assert body["reason"] == "整改通知 3"
-    assert body["impact"].startswith("3 decisions, 3 change: flips 100.0 % (at most 50 %), ")
+    assert body["impact"].startswith(
+        "3 decisions, 3 change, 0 with other terms: flips 100.0 % (at most 50 %), "
+    )
     assert body["impact"].endswith("over the change budget")
     assert body in in_json(shell, "editions")["data"]
     out = shell("editions")[1]
@@ -195,7 +273,9 @@ def test_a_reason_lets_it_pass_and_is_kept_with_the_figures(
 def test_a_draft_within_budget_is_published_with_its_figures(shell: Any, tmp_path: Path) -> None:
     body = in_json(shell, "publish", a_card(tmp_path), "--approver", "me")
     assert "reason" not in body
-    assert body["impact"].startswith("3 decisions, 0 change: flips 0.0 % (at most 5 %), limits 0.0")
+    assert body["impact"].startswith(
+        "3 decisions, 0 change, 0 with other terms: flips 0.0 % (at most 5 %), limits 0.0 %"
+    )
 
 
 @pytest.mark.usefixtures("ledger")

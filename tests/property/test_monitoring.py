@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
@@ -20,6 +21,7 @@ from loansvc.monitoring.budget import weigh
 from loansvc.monitoring.csv_table import csv_bytes, safe_cell
 from loansvc.monitoring.figures import Figures
 from loansvc.monitoring.impact import impact, move_table
+from loansvc.monitoring.offers import Prices
 from loansvc.monitoring.report import FEWEST_PEOPLE, Report, report
 from loansvc.policy.terms import PROPOSED_CHANGE_BUDGET
 from loansvc.registry import Registry
@@ -144,6 +146,7 @@ def test_a_draft_that_is_what_is_in_force_changes_nothing(recorded: list[Recorde
     found = impact(of_product, registry(), identical())
     assert (found.flips, found.n_other_terms, found.score_change) == ((), 0, 0)
     assert found.before == found.after
+    assert found.prices_before == found.prices_after
     assert all(p.before == p.after for parts in found.parts.values() for p in parts)
     assert weigh(found, PROPOSED_CHANGE_BUDGET).over == ()
 
@@ -158,7 +161,15 @@ def test_the_parts_of_an_impact_add_up(recorded: list[Recorded], points: int) ->
         parts = found.parts[name]
         assert sum((p.before for p in parts), Figures()) == found.before, name
         assert sum((p.after for p in parts), Figures()) == found.after, name
-        assert sum(p.flips for p in parts) == len(found.flips), name
+        for side in ("prices_before", "prices_after"):
+            of_parts: Iterator[Prices] = (getattr(p, side) for p in parts)
+            assert sum(of_parts, Prices()) == getattr(found, side), (name, side)
+        assert sum(p.n_flips for p in parts) == found.n_flips == len(found.flips), name
+        assert sum(p.n_other_terms for p in parts) == found.n_other_terms, name
+    for prices in (found.prices_before, found.prices_after):
+        assert 0 <= prices.subsidy_yuan <= prices.interest_yuan
+        assert prices.approvals <= min(found.before.approved, found.after.approved)
+    assert max(found.terms.values(), default=0) <= found.n_other_terms
     assert sum(t.n_after for t in found.tiers) == found.after.approved
     assert sum(t.after_yuan for t in found.tiers) == found.after.approved_yuan
     assert sum(map(sum, move_table(found))) == found.n == len(of_product)

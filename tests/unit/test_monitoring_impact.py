@@ -119,10 +119,10 @@ def test_villages_and_groups_have_their_own_figures(
     registry: Registry, decided: list[Recorded], tmp_path: Path
 ) -> None:
     found = impact(decided, registry, a_card(tmp_path, base_points=540))
-    villages = {p.key: (p.before.applications, p.flips) for p in found.parts["village"]}
+    villages = {p.key: (p.before.applications, p.n_flips) for p in found.parts["village"]}
     assert villages == {WANGTAN: (2, 0), QIFANG: (1, 1)}
     [group] = found.parts["group"]
-    assert (group.key, group.before.applications, group.flips) == ("returning_migrant", 3, 1)
+    assert (group.key, group.before.applications, group.n_flips) == ("returning_migrant", 3, 1)
     [product] = found.parts["product"]
     assert (product.key, product.before, product.after) == (
         "credit_loan", found.before, found.after,
@@ -161,7 +161,9 @@ def test_the_order_of_the_decisions_does_not_matter(
 def test_without_decisions_there_are_zeros(registry: Registry, tmp_path: Path) -> None:
     found = impact([], registry, a_card(tmp_path))
     assert (found.n, found.decided_from, mean_score_change(found)) == (0, None, None)
-    assert "没有。" in page(found, weigh(found, PROPOSED_CHANGE_BUDGET))
+    text = page(found, weigh(found, PROPOSED_CHANGE_BUDGET))
+    assert "没有已记录的信用贷决定" in text
+    assert "<table" not in text
 
 
 def test_a_draft_from_before_every_edition_takes_nothings_place(
@@ -209,6 +211,105 @@ def test_the_page_needs_nothing_else_and_is_chinese_first(
     assert decided[1].application.application_id in text
 
 
+# --- prices and terms ---------------------------------------------------------------------------
+
+# On paper: 100,000 at 385 bp is 3,850 yuan a year, 50,000 at 385 bp 1,925.
+EXAMPLE_RATE = "rate_bp = 385"
+
+
+def half_subsidised(folder: Path) -> Edition[Any]:
+    return a_policy(folder, ("subsidy_percent_of_rate = 0", "subsidy_percent_of_rate = 50"))
+
+
+def test_interest_and_the_borrowers_part_are_told_before_and_after(
+    registry: Registry, decided: list[Recorded], tmp_path: Path
+) -> None:
+    """Half of 385 bp, rounded down, is 192: 1,920 and 960 yuan of subsidy."""
+    found = impact(decided, registry, half_subsidised(tmp_path))
+    was, now = found.prices_before, found.prices_after
+    assert (was.approvals, was.amount_yuan, was.mean_rate) == (2, 150_000, 38_500)
+    assert (was.interest_yuan, was.subsidy_yuan, was.borrower_yuan) == (5_775, 0, 5_775)
+    assert (now.interest_yuan, now.subsidy_yuan, now.borrower_yuan) == (5_775, 2_880, 2_895)
+    assert (found.n_other_terms, found.terms) == (2, {"subsidy": 2})
+
+
+def test_a_mean_rate_is_weighted_by_amount(
+    registry: Registry, decided: list[Recorded], tmp_path: Path
+) -> None:
+    """100,000 at 385 bp and 50,000, now in a row of its own, at 400 bp: 390 bp."""
+    worse = 'household_grade = ["AAA", "AA"], village_rating = ["B", "C", "D", "unrated"]'
+    row = f"[[price_row]]\nwhen = {{ {worse} }}\nspread_bp = 100\n"
+    source = 'reference = "test"\nsource_grade = "A"\n\n'
+    first = '[[price_row]]\nwhen = { household_grade = ["AAA", "AA"] }'
+    found = impact(decided, registry, a_policy(tmp_path, (first, row + source + first)))
+    assert (found.prices_before.mean_rate, found.prices_after.mean_rate) == (38_500, 39_000)
+    changed = {p.key: p.prices_after.mean_rate for p in found.parts["village"] if p.differs}
+    assert changed == {QIFANG: 40_000}
+
+
+def test_prices_are_of_what_is_approved_both_times(flipped: Impact) -> None:
+    """50,000 yuan are approved no more, which is no change of price."""
+    assert (flipped.before.approved_yuan, flipped.after.approved_yuan) == (150_000, 100_000)
+    assert flipped.prices_before == flipped.prices_after
+    assert (flipped.prices_before.approvals, flipped.prices_before.interest_yuan) == (1, 3_850)
+
+
+@pytest.mark.parametrize(
+    ("changes", "terms"),
+    [
+        pytest.param(LOWER_LIMIT, {"limit": 1}, id="limit"),
+        pytest.param(
+            (('["AAA", "AA"], amount', '["AAA"], amount'), ('tier = "G1" }', 'tier = "G3" }')),
+            {"tier": 1, "counter_guarantee": 1}, id="tier, and what it asks for",
+        ),
+        pytest.param(
+            (('"waived"', '"one_natural_person"'),), {"counter_guarantee": 1},
+            id="counter-guarantee alone",
+        ),
+        pytest.param(
+            (("liability_period_months = 6", "liability_period_months = 12"),), {"other": 2},
+            id="period of the guarantee",
+        ),
+        pytest.param((("lgd_percent = 60", "lgd_percent = 45"),), {}, id="expected loss is none"),
+    ],
+)  # fmt: skip
+def test_other_terms_are_counted_by_the_term(
+    registry: Registry, decided: list[Recorded], tmp_path: Path, changes: Any, terms: dict[str, int]
+) -> None:
+    found = impact(decided, registry, a_policy(tmp_path, *changes))
+    assert found.flips == ()
+    assert found.terms == terms
+    assert found.n_other_terms == max(terms.values(), default=0)
+    assert all(f"{n}笔" in shown_page(found) for n in terms.values())
+
+
+def shown_page(found: Impact) -> str:
+    return page(found, weigh(found, PROPOSED_CHANGE_BUDGET))
+
+
+def test_the_page_tells_prices_in_both_languages(
+    registry: Registry, decided: list[Recorded], tmp_path: Path
+) -> None:
+    text = shown_page(impact(decided, registry, half_subsidised(tmp_path)))
+    for part in (
+        "利率与利息", "Rates and interest", "现行、草案均批准的2笔", "其中借款人负担（元）",
+        "2,895", "（贴息2笔）", "(subsidy 2)",
+    ):  # fmt: skip
+        assert part in text
+
+
+def test_a_draft_that_is_in_force_already_is_told_to_be_compared_with_itself(
+    registry: Registry, decided: list[Recorded], tmp_path: Path
+) -> None:
+    current = registry.in_force("credit_loan", date(2026, 12, 1)).policy
+    found = impact(decided, registry, current)
+    assert found.is_of_itself
+    assert "该文件已经发布" in shown_page(found)
+    another = impact(decided, registry, a_policy(tmp_path))
+    assert not another.is_of_itself
+    assert "该文件已经发布" not in shown_page(another)
+
+
 # --- budget -------------------------------------------------------------------------------------
 
 
@@ -229,7 +330,9 @@ def test_a_change_within_every_bound_passes(flipped: Impact) -> None:
     )  # fmt: skip
     verdict = weigh(flipped, wide)
     assert verdict.over == ()
-    assert verdict.text().startswith("3 decisions, 1 change: flips 33.3 % (at most 34 %), limits ")
+    assert verdict.text().startswith(
+        "3 decisions, 1 change, 1 with other terms: flips 33.3 % (at most 34 %), limits "
+    )
     assert verdict.text().endswith("; within the change budget")
     check(verdict, "card.json")
 
@@ -248,6 +351,31 @@ def test_a_figure_on_its_bound_is_within(
     found = impact(decided, registry, a_policy(tmp_path, *LOWER_LIMIT))
     for most, n_over in ((8, 0), (7, 1)):
         assert len(weigh(found, budget(most_limit_change_percent=most)).over) == n_over
+
+
+@pytest.mark.parametrize(("most", "n_over"), [(51, 0), (50, 0), (49, 1)])
+def test_what_borrowers_pay_is_held_against_the_bound_of_interest(
+    registry: Registry, decided: list[Recorded], tmp_path: Path, most: int, n_over: int
+) -> None:
+    """A subsidy of half the rate: interest stays, borrowers pay 5,775 -> 2,895, which is 49.9 %."""
+    found = impact(decided, registry, half_subsidised(tmp_path))
+    over = weigh(found, budget(most_interest_change_percent=most)).over
+    assert [m.text() for m in over] == ["paid by borrowers -49.9 % (at most 49 %)"] * n_over
+
+
+@pytest.mark.parametrize(("spread", "change"), [("77", "-2.1"), ("93", "+2.1")], ids=["down", "up"])
+@pytest.mark.parametrize(("most", "is_over"), [(3, False), (2, True)])
+def test_interest_is_held_against_its_bound_up_and_down(
+    registry: Registry, decided: list[Recorded], tmp_path: Path, *, spread: str, change: str,
+    most: int, is_over: bool,
+) -> None:  # fmt: skip
+    """8 bp of 385 are 2.08 %."""
+    rate = f"rate_bp = {300 + int(spread)}"
+    draft = a_policy(tmp_path, ("spread_bp = 85", f"spread_bp = {spread}"), (EXAMPLE_RATE, rate))
+    verdict = weigh(impact(decided, registry, draft), budget(most_interest_change_percent=most))
+    [interest] = [m for m in verdict.measures if m.name == "interest_yuan"]
+    assert (interest.figure, interest.is_over) == (f"{change} %", is_over)
+    assert verdict.text().startswith("3 decisions, 0 change, 2 with other terms: ")
 
 
 def test_over_budget_is_refused_with_figure_bound_and_remedy(flipped: Impact) -> None:

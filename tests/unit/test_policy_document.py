@@ -656,6 +656,15 @@ def test_a_policy_states_how_far_its_successor_may_move_answers() -> None:
     assert ("change_budget", budget.clause) in policy.clauses
 
 
+def test_a_budget_older_than_the_bound_of_interest_has_the_proposed_one() -> None:
+    assert read(at("change_budget", put=BUDGET)).change_budget.most_interest_change_percent == 10
+
+
+def test_a_policy_states_how_far_interest_may_move() -> None:
+    policy = read(at("change_budget", put={**BUDGET, "most_interest_change_percent": 7}))
+    assert policy.change_budget.most_interest_change_percent == 7
+
+
 def test_a_policy_that_states_no_change_budget_has_the_proposed_one() -> None:
     policy = read()
     assert policy.change_budget == PROPOSED_CHANGE_BUDGET
@@ -666,6 +675,7 @@ def test_a_policy_that_states_no_change_budget_has_the_proposed_one() -> None:
     ("key", "value", "says"),
     [
         ("most_flips_percent", -1, "must be a whole number from 0 to 1000"),
+        ("most_interest_change_percent", 1001, "must be a whole number from 0 to 1000"),
         ("least_decisions", 0, "must be a whole number from 1"),
         ("most_surprises_percent", 1, "is not a key this version knows"),
         ("reference", "", "must be a text that is not empty"),
