@@ -44,7 +44,7 @@ a_target = click.Path(path_type=Path, dir_okay=False)
 @click.option("--to", "until", type=a_day, required=True, help="Last day, included.")
 @click.option("--csv", "csv_file", type=a_target, help="Write one long table, too.")
 @click.option("--html", type=a_target, help="Write a page with charts, too.")
-@click.option("--all-cells", is_flag=True, help="Show villages of fewer than 3 people, too.")
+@click.option("--all-cells", is_flag=True, help="Show rows of fewer than 3 people, too.")
 @as_json
 def report_(
     since: datetime, until: datetime, *, csv_file: Path | None, html: Path | None,

@@ -93,16 +93,17 @@ def notes(report: Report) -> list[tuple[str, str]]:
 def _cells_note(report: Report) -> tuple[str, str]:
     if report.all_cells:
         return (
-            f"按要求列出全部单元格：不足{FEWEST_PEOPLE}人的村也列出金额，可能识别到个人，请勿外传。",
-            f"All cells are shown as asked: villages of fewer than {FEWEST_PEOPLE} people, too. "
-            "They may tell who somebody is; do not pass them on.",
+            f"按要求列出全部单元格：不足{FEWEST_PEOPLE}人的村、群体和部门也列出金额，可能识别到个人，"
+            "请勿外传。",
+            f"All cells are shown as asked: villages, groups and departments of fewer than "
+            f"{FEWEST_PEOPLE} people, too. They may tell who somebody is; do not pass them on.",
         )
     return (
-        f"不足{FEWEST_PEOPLE}人的村（及为防止倒推而一并隐去的村）只列申请笔数，"
-        f"本表隐去{report.n_hidden}个村；完整数据见 --all-cells。",
-        f"Villages of fewer than {FEWEST_PEOPLE} people, and others so that these cannot be worked "
-        f"out, show the number of applications alone: {report.n_hidden} here. All of them: "
-        "--all-cells",
+        f"不足{FEWEST_PEOPLE}人的村、群体和部门（及为防止倒推而一并隐去的行）只列申请笔数，"
+        f"本表隐去{report.n_hidden}行；完整数据见 --all-cells。",
+        f"Villages, groups and departments of fewer than {FEWEST_PEOPLE} people, and others so "
+        "that these cannot be worked out, show the number of applications alone: "
+        f"{report.n_hidden} rows here. All of them: --all-cells",
     )
 
 

@@ -20,7 +20,9 @@ from loansvc.policy import Policy
 from loansvc.registry import Registry
 from loansvc.underwriting import Recorded
 
-FEWEST_PEOPLE = 3  # in a village's row: fewer may tell who somebody is
+FEWEST_PEOPLE = 3  # in a row of these dimensions: fewer may tell who somebody is
+# Departments with the groups: the row of one that vouches for a single group is that group's row.
+SMALL_CELLS = ("group", "department", "village")
 # What makes every figure below one to be careful with: named at the top, with how many it touches.
 CAUTIONS = ("SYNTHETIC_SCORECARD", "SYNTHETIC_REGISTER", "POLICY_TO_VERIFY")
 
@@ -85,8 +87,9 @@ def report(
     """The report on these decisions, which come newest first.
 
     A group or a department counts by the credentials that counted for the decision; whoever has
-    several stands in several rows. Unless `all_cells`, village rows of fewer than FEWEST_PEOPLE
-    people are hidden, with as many more as it takes that the total does not give them away.
+    several stands in several rows. Unless `all_cells`, rows of SMALL_CELLS with fewer than
+    FEWEST_PEOPLE people are hidden, with as many more as it takes that the total does not give
+    them away.
 
     Raises:
         NotFound: an edition that a decision names is no longer there.
@@ -94,7 +97,10 @@ def report(
     sums = _Sums()
     for one in recorded:
         sums.add(one, registry)
-    hidden = frozenset() if all_cells else _hidden(sums.people)
+    hidden = {
+        name: frozenset() if all_cells else _hidden(getattr(sums, name), sums.people[name])
+        for name in SMALL_CELLS
+    }
     return Report(
         since=since,
         until=until,
@@ -108,6 +114,10 @@ def report(
         ),
         all_cells=all_cells,
     )
+
+
+def _people_by_key() -> dict[str, defaultdict[str, set[str]]]:
+    return {name: defaultdict(set) for name in SMALL_CELLS}
 
 
 def _figures_by_key() -> defaultdict[str, Figures]:
@@ -124,7 +134,7 @@ class _Sums:
     department: defaultdict[str, Figures] = field(default_factory=_figures_by_key)
     village: defaultdict[str, Figures] = field(default_factory=_figures_by_key)
     month: defaultdict[str, Figures] = field(default_factory=_figures_by_key)
-    people: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    people: dict[str, defaultdict[str, set[str]]] = field(default_factory=_people_by_key)
     village_names: dict[str, str] = field(default_factory=dict)
     n_cautions: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     caution_texts: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -144,14 +154,21 @@ class _Sums:
             self.group[group] += figures
         for department in departments:
             self.department[department] += figures
-        if len(self.people[village]) < FEWEST_PEOPLE:
-            self.people[village].add(one.entry.subject_ref)
+        keys = {"group": groups, "department": departments, "village": (village,)}
+        self._add_person(one.entry.subject_ref, keys)
         if village not in self.village_names:  # of the newest decision, which comes first
             self.village_names[village] = village_name(decision, registry)
         for warning in decision["warnings"]:
             if warning["code"] in CAUTIONS:
                 self.n_cautions[warning["code"]] += 1
                 self.caution_texts.setdefault(warning["code"], (warning["zh"], warning["en"]))
+
+    def _add_person(self, ref: str, keys: Mapping[str, Iterable[str]]) -> None:
+        """Remember who stands in a row, until there are enough of them."""
+        for name in SMALL_CELLS:
+            for key in keys[name]:
+                if len(self.people[name][key]) < FEWEST_PEOPLE:
+                    self.people[name][key].add(ref)
 
 
 def standing_of(
@@ -174,42 +191,42 @@ def village_name(decision: Mapping[str, Any], registry: Registry) -> str:
 # --- small cells --------------------------------------------------------------------------------
 
 
-def _hidden(people: Mapping[str, set[str]]) -> frozenset[str]:
-    """Villages of too few people, and more until what is hidden is no single village's.
+def _hidden(figures: Mapping[str, Figures], people: Mapping[str, set[str]]) -> frozenset[str]:
+    """Rows of too few people, and the smallest others until what is hidden is no single row's.
 
     Else the total less the rows that are shown would be the hidden row.
     """
-    hidden = {code for code, refs in people.items() if len(refs) < FEWEST_PEOPLE}
-    others = sorted(people.keys() - hidden, key=lambda code: (len(people[code]), code))
+    hidden = {key for key, refs in people.items() if len(refs) < FEWEST_PEOPLE}
+    others = sorted(people.keys() - hidden, key=lambda key: (figures[key].applications, key))
     while hidden and others and not _is_safe(hidden, people):
         hidden.add(others.pop(0))
     return frozenset(hidden)
 
 
 def _is_safe(hidden: set[str], people: Mapping[str, set[str]]) -> bool:
-    together = set().union(*(people[code] for code in hidden))
+    together = set().union(*(people[key] for key in hidden))
     return len(hidden) > 1 and len(together) >= FEWEST_PEOPLE
 
 
 # --- tables -------------------------------------------------------------------------------------
 
 
-def _tables(sums: _Sums, hidden: frozenset[str]) -> Iterator[Table]:
+def _tables(sums: _Sums, hidden: Mapping[str, frozenset[str]]) -> Iterator[Table]:
     yield Table(
         name="product", zh="按产品", en="By product", adds_up=True,
         rows=_worded(sums.product, PRODUCTS, PRODUCT_WORDS),
     )  # fmt: skip
     yield Table(
         name="group", zh="按扶持群体", en="By group", adds_up=False,
-        rows=_worded(sums.group, (*GROUPS, NONE), GROUP_WORDS),
+        rows=_worded(sums.group, (*GROUPS, NONE), GROUP_WORDS, hidden["group"]),
     )  # fmt: skip
     yield Table(
         name="department", zh="按出具证明的部门", en="By department that vouched", adds_up=False,
-        rows=_worded(sums.department, (*ISSUERS, NONE), DEPARTMENT_WORDS),
+        rows=_worded(sums.department, (*ISSUERS, NONE), DEPARTMENT_WORDS, hidden["department"]),
     )  # fmt: skip
     villages = tuple(
         Row(key=code, zh=sums.village_names[code], en=sums.village_names[code],
-            figures=sums.village[code], hidden=code in hidden)
+            figures=sums.village[code], hidden=code in hidden["village"])
         for code in sorted(sums.village)
     )  # fmt: skip
     yield Table(name="village", zh="按村", en="By village", adds_up=True, rows=villages)
@@ -221,13 +238,15 @@ def _tables(sums: _Sums, hidden: frozenset[str]) -> Iterator[Table]:
 
 
 def _worded(
-    sums: Mapping[str, Figures], keys: Iterable[str], words: Mapping[str, tuple[str, str]]
-) -> tuple[Row, ...]:
+    sums: Mapping[str, Figures], keys: Iterable[str], words: Mapping[str, tuple[str, str]],
+    hidden: frozenset[str] = frozenset(),
+) -> tuple[Row, ...]:  # fmt: skip
     """Every key in its order, with zeros where nothing was decided."""
     return tuple(
-        Row(key=key, zh=words[key][0], en=words[key][1], figures=sums.get(key, Figures()))
+        Row(key=key, zh=words[key][0], en=words[key][1], figures=sums.get(key, Figures()),
+            hidden=key in hidden)
         for key in keys
-    )
+    )  # fmt: skip
 
 
 def _every_month(months: Iterable[str]) -> list[str]:

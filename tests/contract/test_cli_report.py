@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from loansvc import cli
+from loansvc.monitoring.reading import last_decided, n_decided
 from loansvc.underwriting import SHANGHAI
 from tests.small import WANGTAN, an_application, small_models, small_underwriting
 
@@ -76,6 +78,22 @@ def test_first_and_last_day_count_to_their_ends_for_every_client(shell: Any) -> 
     }  # fmt: skip
 
 
+def test_an_entry_that_is_no_decision_is_not_read(shell: Any, tmp_path: Path, models: Path) -> None:
+    """Of the same product and day, with a payload that no report could read."""
+    root = small_underwriting(tmp_path, models=models, clock=lambda: MIDNIGHT)
+    decided, _ = root.decide(an_application(1, applied_on="2026-11-20"), client="bank")
+    columns = asdict(decided.entry)
+    for name in ("sequence", "subject_ref", "payload_digest", "previous_hash", "hash"):
+        del columns[name]
+    with root.ledger.writing() as ledger:
+        subject = ledger.subject_for(an_application(1).applicant.id_number)
+        ledger.append(subject, {}, **{**columns, "kind": "outcome", "decision_id": "another"})
+    assert n_decided(root, "credit_loan", most=10) == 1
+    assert [one.entry for one in last_decided(root, "credit_loan", 10)] == [decided.entry]
+    root.ledger._engine.dispose()
+    assert in_json(shell, *PERIOD)["total"]["applications"] == 1
+
+
 @pytest.mark.usefixtures("ledger")
 def test_an_empty_period_is_an_answer_with_zeros(shell: Any) -> None:
     body = in_json(shell, "--from", "2025-01-01", "--to", "2025-12-31")
@@ -92,7 +110,8 @@ def test_a_village_of_two_people_is_hidden_unless_asked_for(shell: Any) -> None:
     assert (row["key"], row["suppressed"], row["approved_yuan"]) == (WANGTAN, True, None)
     [row] = in_json(shell, *PERIOD, "--all-cells")["by"]["village"]["rows"]
     assert (row["suppressed"], row["approved_yuan"]) == (False, 240_000)
-    assert "show the number of applications alone: 1 here" in shell(*PERIOD)[1]
+    # The village, their group and the department that vouched for it.
+    assert "show the number of applications alone: 3 rows here" in shell(*PERIOD)[1]
     assert "do not pass them on" in shell(*PERIOD, "--all-cells")[1]
 
 

@@ -22,7 +22,7 @@ from loansvc.monitoring.csv_table import csv_bytes, safe_cell
 from loansvc.monitoring.figures import Figures
 from loansvc.monitoring.impact import impact, move_table
 from loansvc.monitoring.offers import Prices
-from loansvc.monitoring.report import FEWEST_PEOPLE, Report, report
+from loansvc.monitoring.report import FEWEST_PEOPLE, SMALL_CELLS, Report, report, standing_of
 from loansvc.policy.terms import PROPOSED_CHANGE_BUDGET
 from loansvc.registry import Registry
 from loansvc.underwriting import Recorded
@@ -98,18 +98,33 @@ def test_every_figure_keeps_its_place(recorded: list[Recorded]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(ledgers())
-def test_what_is_hidden_is_never_one_village_alone_nor_fewer_than_three_people(
+def test_what_is_hidden_is_never_one_row_alone_nor_fewer_than_three_people(
     recorded: list[Recorded],
 ) -> None:
-    [table] = [t for t in reported(recorded).tables if t.name == "village"]
-    hidden = {row.key for row in table.rows if row.hidden}
+    for table in reported(recorded).tables:
+        people = people_by_row(recorded, table.name)
+        hidden = {row.key for row in table.rows if row.hidden}
+        rows = [row for row in table.rows if row.figures.applications]
+        if table.name not in SMALL_CELLS:
+            assert not hidden, table.name
+            continue
+        assert all(len(people[r.key]) >= FEWEST_PEOPLE for r in rows if not r.hidden), table.name
+        if hidden and len(hidden) < len(rows):  # with every row hidden nothing can be subtracted
+            assert len(hidden) > 1, table.name
+            assert len(set.union(*(people[key] for key in hidden))) >= FEWEST_PEOPLE, table.name
+
+
+def people_by_row(recorded: list[Recorded], name: str) -> dict[str, set[str]]:
+    """Who stands in each row of a dimension whose small cells are hidden."""
     people: dict[str, set[str]] = {}
     for one in recorded:
-        people.setdefault(one.application.applicant.village_code, set()).add(one.entry.subject_ref)
-    assert all(len(people[r.key]) >= FEWEST_PEOPLE for r in table.rows if not r.hidden)
-    if hidden and len(hidden) < len(table.rows):  # with every row hidden nothing can be subtracted
-        assert len(hidden) > 1
-        assert len(set.union(*(people[code] for code in hidden))) >= FEWEST_PEOPLE
+        policy = registry().recorded_one(one.decision["editions"]["policy"]).content
+        groups, departments = standing_of(one.application, policy)
+        village = (one.application.applicant.village_code,)
+        keys = {"group": groups, "department": departments, "village": village}
+        for key in keys.get(name, ()):
+            people.setdefault(key, set()).add(one.entry.subject_ref)
+    return people
 
 
 @given(st.text())

@@ -140,8 +140,8 @@ def village(registry: Registry, code: str, people: int, first: int) -> list[Reco
     ]
 
 
-def hidden(found: Report) -> set[str]:
-    return {row.key for row in table(found, "village").rows if row.hidden}
+def hidden(found: Report, name: str = "village") -> set[str]:
+    return {row.key for row in table(found, name).rows if row.hidden}
 
 
 def test_a_village_of_three_people_is_shown(registry: Registry) -> None:
@@ -172,9 +172,46 @@ def test_two_hidden_villages_of_three_people_together_need_no_third(registry: Re
     assert hidden(reported(registry, *decided)) == {WANGTAN, QIFANG}
 
 
+def of_group(registry: Registry, kind: str, issuer: str, people: int, first: int) -> list[Recorded]:
+    held = [credential(kind, issuer)]
+    return [a_recorded(registry, first + i, credentials=held) for i in range(people)]
+
+
+def test_a_group_of_two_people_is_hidden_with_the_smallest_other(registry: Registry) -> None:
+    decided = [
+        *of_group(registry, "veteran", "veterans_affairs", 2, 1),
+        *of_group(registry, "graduate", "hrss", 5, 10),
+        *of_group(registry, "online_merchant", "hrss", 3, 20),
+        *of_group(registry, "farmer_founder", "agriculture", 4, 30),
+    ]
+    found = reported(registry, *decided)
+    assert hidden(found, "group") == {"veteran", "online_merchant"}
+    assert hidden(found, "department") == {"veterans_affairs", "agriculture"}
+    [row] = [r for r in to_document(found)["by"]["group"]["rows"] if r["key"] == "veteran"]
+    assert (row["suppressed"], row["applications"], row["approved_yuan"]) == (True, 2, None)
+
+
+def test_a_group_of_three_people_is_shown(registry: Registry) -> None:
+    found = reported(registry, *of_group(registry, "veteran", "veterans_affairs", 3, 1))
+    assert (hidden(found, "group"), hidden(found, "department")) == (set(), set())
+
+
+def test_two_credentials_of_one_person_are_one_person(registry: Registry) -> None:
+    """Groups of the same two people hide one another, and a third of others with them."""
+    both = [credential("veteran", "veterans_affairs"), credential("graduate", "hrss")]
+    two = [a_recorded(registry, n, credentials=both) for n in (1, 2)]
+    found = reported(registry, *two, *of_group(registry, "farmer_founder", "agriculture", 3, 10))
+    assert hidden(found, "group") == {"veteran", "graduate", "farmer_founder"}
+
+
+def test_a_group_of_nobody_has_nothing_to_hide(registry: Registry) -> None:
+    found = reported(registry, *of_group(registry, "veteran", "veterans_affairs", 1, 1))
+    assert hidden(found, "group") == {"veteran"}
+
+
 def test_all_cells_hides_nothing_and_says_so(registry: Registry) -> None:
     found = reported(registry, a_recorded(registry), all_cells=True)
-    assert hidden(found) == set()
+    assert found.n_hidden == 0
     assert "do not pass them on" in to_document(found)["notes"][-1]["en"]
 
 
