@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from loansvc.application import PRODUCTS
+from loansvc.cli.days import a_day
 from loansvc.cli.decisions import as_json, print_json
 from loansvc.cli.reporting import measure
 from loansvc.editions import COUNTY, EVERY_KIND, ROLES, Edition, in_force
@@ -24,7 +25,6 @@ from loansvc.underwriting import Underwriting, now
 from loansvc.web.presentation import edition_document, newest_first
 
 a_file = click.Path(path_type=Path, exists=True, dir_okay=False)
-a_day = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.command("publish")

@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 
 import click
 
+from loansvc.cli.days import a_day
 from loansvc.cli.drafts import Draft, write_out
-from loansvc.cli.editions import a_day, a_file
+from loansvc.cli.editions import a_file
 from loansvc.editions import Reader, to_text
 from loansvc.errors import EditionRefused
 from loansvc.files import alone_in

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from loansvc.cli.days import a_day
 from loansvc.cli.decisions import as_json, print_json
 from loansvc.editions import Edition, in_force
 from loansvc.files import write_whole
@@ -34,7 +35,6 @@ from loansvc.policy import OUTCOMES
 from loansvc.settings import Settings
 from loansvc.underwriting import Recorded, Underwriting
 
-a_day = click.DateTime(formats=["%Y-%m-%d"])
 a_file = click.Path(path_type=Path, exists=True, dir_okay=False)
 a_target = click.Path(path_type=Path, dir_okay=False)
 

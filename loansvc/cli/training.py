@@ -15,6 +15,7 @@ import click
 from click.core import ParameterSource
 
 from loansvc.application import PRODUCTS
+from loansvc.cli.days import a_day
 from loansvc.errors import SetupRefused
 from loansvc.provenance import NONE_NEEDED, missing_from
 from loansvc.underwriting import now
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from loansvc.training.job import Job
 
 a_file = click.Path(path_type=Path, exists=True, dir_okay=False)
-a_day = click.DateTime(formats=["%Y-%m-%d"])
 NAME_WIDTH = 40
 # What is said of a table of cases; the synthetic county says all of it itself.
 OF_A_TABLE = (

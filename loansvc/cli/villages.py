@@ -16,9 +16,10 @@ from typing import Any
 
 import click
 
+from loansvc.cli.days import a_day
 from loansvc.cli.decisions import as_json, print_json
 from loansvc.cli.drafts import write_out
-from loansvc.cli.editions import a_day, a_file
+from loansvc.cli.editions import a_file
 from loansvc.cli.evidence import Row, read_bytes, read_rows
 from loansvc.editions import COUNTY, Edition, digest_of, in_force, to_text
 from loansvc.errors import EditionRefused, NotFound

@@ -161,6 +161,31 @@ def test_wrong_usage_is_exit_2(shell: Any, arguments: tuple[str, ...]) -> None:
     assert "Usage:" in err
 
 
+@pytest.mark.parametrize(
+    ("until", "says"),
+    [
+        pytest.param(
+            "2026-11-31", "2026-11-31 is a day that does not exist: 2026-11 has 30 days", id="day"
+        ),
+        pytest.param("2027-02-29", "the last is 2027-02-28.", id="no leap year"),
+        pytest.param("2026-13-01", "months go from 01 to 12.", id="month"),
+        pytest.param("2026-11-00", "2026-11-00 is a day that does not exist", id="day 0"),
+        pytest.param("0000-01-01", "years go from 0001.", id="year 0"),
+        pytest.param("30.11.2026", "YYYY-MM-DD, such as 2026-11-30.", id="written otherwise"),
+    ],
+)
+def test_a_day_that_does_not_exist_is_said_as_such(shell: Any, until: str, says: str) -> None:
+    status, out, err = shell("--from", "2026-11-01", "--to", until)
+    assert (status, out) == (2, "")
+    assert says in err
+
+
+@pytest.mark.usefixtures("ledger")
+def test_the_29th_of_february_of_a_leap_year_is_a_day(shell: Any) -> None:
+    body = in_json(shell, "--from", "2024-02-29", "--to", "2024-02-29")
+    assert body["to"] == "2024-02-29"
+
+
 def test_without_a_ledger_the_refusal_says_how_to_make_one(shell: Any, tmp_path: Path) -> None:
     status, out, err = shell(*PERIOD, "--csv", str(tmp_path / "r.csv"))
     assert (status, out, err.count("\n")) == (1, "", 1)
