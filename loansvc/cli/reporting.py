@@ -131,6 +131,11 @@ def _width(text: str) -> int:
 
 # --- impact -------------------------------------------------------------------------------------
 
+PART_SUMS = (
+    ("limit_yuan", "limits"), ("approved_yuan", "approved"), ("expected_loss_yuan", "loss"),
+    ("local_guarantor_yuan", "fund"),
+)  # fmt: skip
+PART_PRICES = (("interest_yuan", "interest"), ("subsidy_yuan", "subsidy"))
 MOST_FLIPS_SHOWN = 20  # as text; all of them as JSON and on the page
 
 
@@ -254,19 +259,23 @@ def _print_parts(found: Impact) -> None:
 
 
 def _part_figures(p: Part) -> str:
-    b, a, was, now = p.before, p.after, p.prices_before, p.prices_after
-    figures = (
-        f"{p.n_flips:>4} of {b.applications:,} flip",
-        f"{p.n_other_terms:,} with other terms",
-        f"limits {b.limit_yuan:,} -> {a.limit_yuan:,}",
-        f"approved {b.approved_yuan:,} -> {a.approved_yuan:,}",
-        f"loss {b.expected_loss_yuan:,} -> {a.expected_loss_yuan:,}",
-        f"fund {b.local_guarantor_yuan:,} -> {a.local_guarantor_yuan:,}",
-        f"rate {rate_text(was.mean_rate)} -> {rate_text(now.mean_rate)} bp",
-        f"interest {was.interest_yuan:,} -> {now.interest_yuan:,}",
-        f"subsidy {was.subsidy_yuan:,} -> {now.subsidy_yuan:,}",
+    """What changes in a part; figures that stay are left out."""
+    told = [
+        (name, f"{getattr(before, of):,}", f"{getattr(after, of):,}")
+        for before, after, sums in (
+            (p.before, p.after, PART_SUMS), (p.prices_before, p.prices_after, PART_PRICES),
+        )
+        for of, name in sums
+    ]  # fmt: skip
+    rates = rate_text(p.prices_before.mean_rate), rate_text(p.prices_after.mean_rate)
+    told.append(("mean rate", *rates))
+    return "   ".join(
+        (
+            f"{p.n_flips:>4} of {p.before.applications:,} flip",
+            f"{p.n_other_terms:,} with other terms",
+            *(f"{name} {before} -> {after}" for name, before, after in told if before != after),
+        )
     )
-    return "   ".join(figures)
 
 
 def _print_flips(found: Impact) -> None:

@@ -30,8 +30,16 @@ LEGEND = tuple(f"{zh} {en}" for zh, en in OUTCOME_WORDS.values())
 KINDS = {"policy": ("政策", "policy"), "scorecard": ("评分卡", "scorecard")}
 IN_FORCE, DRAFT = ("现行", "in force"), ("草案", "draft")
 SUMS_HEAD = (("", ""), IN_FORCE, DRAFT, ("差额", "difference"), ("", ""))
-PART_SUMS = tuple(s for s in SUMS if s[0] not in ("referred", "declined"))
-PART_PRICES = tuple(s for s in PRICES if s[0] in ("interest_yuan", "subsidy_yuan"))
+# Twelve columns fit a sheet of A4 across with short names alone.
+PART_SUMS = (
+    ("approved", "批准", "approved"),
+    ("limit_yuan", "额度", "limits"),
+    ("approved_yuan", "金额", "amount"),
+    ("expected_loss_yuan", "预期损失", "loss"),
+    ("expected_loss_bank_yuan", "银行承担", "of it bank"),
+    ("local_guarantor_yuan", "担保占用", "fund use"),
+)
+PART_PRICES = (("interest_yuan", "年利息", "interest"), ("subsidy_yuan", "贴息", "subsidy"))
 
 
 def page(found: Impact, verdict: Verdict) -> str:
@@ -62,7 +70,11 @@ def _figures(found: Impact, verdict: Verdict) -> list[str]:
         heading("说明", "How to read this"),
         frame.notes(
             (
-                ("表中第二行粗体为草案的数字。", "Bold figures below others: under the draft."),
+                (
+                    "各分表中第二行粗体为草案的数字；金额单位为元，利率单位为基点。",
+                    "Bold figures below others: under the draft. Amounts are in yuan, rates in "
+                    "basis points.",
+                ),
                 *NOTES,
             )
         ),
@@ -208,7 +220,7 @@ def _by(parts: tuple[Part, ...], zh: str, en: str) -> Iterator[str]:
     yield heading(zh, en)
     head = [
         ("", ""), ("决定", "decisions"), ("结果改变", "flips"), ("条件改变", "other terms"),
-        *((z, e) for _, z, e in PART_SUMS), MEAN_RATE, *((z, e) for _, z, e in PART_PRICES),
+        *((z, e) for _, z, e in PART_SUMS), ("平均利率", "mean rate"), *((z, e) for _, z, e in PART_PRICES),
     ]  # fmt: skip
     for changes in (True, False):
         shown = [p for p in parts if p.differs == changes]

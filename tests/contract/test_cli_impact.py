@@ -200,7 +200,8 @@ def test_impact_tells_a_price_before_and_after(shell: Any, tmp_path: Path) -> No
     out = shell("impact", draft)[1]
     assert "3 keep their outcome with other terms: rate 3\n" in out
     assert "Prices, 3 approved twice" in out
-    assert [line.split() for line in out.splitlines() if "mean rate" in line] == [
+    assert "3 with other terms   interest 13,860 -> 10,800   mean rate 385 -> 300\n" in out
+    assert [line.split() for line in out.splitlines() if "mean rate, bp" in line] == [
         ["mean", "rate,", "bp", "385", "300", "-22.1", "%"]
     ]
 
