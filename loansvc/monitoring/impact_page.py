@@ -30,7 +30,7 @@ LEGEND = tuple(f"{zh} {en}" for zh, en in OUTCOME_WORDS.values())
 KINDS = {"policy": ("政策", "policy"), "scorecard": ("评分卡", "scorecard")}
 IN_FORCE, DRAFT = ("现行", "in force"), ("草案", "draft")
 SUMS_HEAD = (("", ""), IN_FORCE, DRAFT, ("差额", "difference"), ("", ""))
-# Twelve columns fit a sheet of A4 across with short names alone.
+# With short names all columns fit a sheet of A4 across.
 PART_SUMS = (
     ("approved", "批准", "approved"),
     ("limit_yuan", "额度", "limits"),
