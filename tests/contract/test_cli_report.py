@@ -79,7 +79,7 @@ def test_first_and_last_day_count_to_their_ends_for_every_client(shell: Any) -> 
 
 
 def test_an_entry_that_is_no_decision_is_not_read(shell: Any, tmp_path: Path, models: Path) -> None:
-    """Of the same product and day, with a payload that no report could read."""
+    """Of the same product and day, of a kind with a payload that no report could read."""
     root = small_underwriting(tmp_path, models=models, clock=lambda: MIDNIGHT)
     decided, _ = root.decide(an_application(1, applied_on="2026-11-20"), client="bank")
     columns = asdict(decided.entry)
@@ -87,7 +87,7 @@ def test_an_entry_that_is_no_decision_is_not_read(shell: Any, tmp_path: Path, mo
         del columns[name]
     with root.ledger.writing() as ledger:
         subject = ledger.subject_for(an_application(1).applicant.id_number)
-        ledger.append(subject, {}, **{**columns, "kind": "outcome", "decision_id": "another"})
+        ledger.append(subject, {}, **{**columns, "kind": "note", "decision_id": "another"})
     assert n_decided(root, "credit_loan", most=10) == 1
     assert [one.entry for one in last_decided(root, "credit_loan", 10)] == [decided.entry]
     root.ledger._engine.dispose()
