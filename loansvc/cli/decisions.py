@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import click
 
 from loansvc.application import PRODUCTS
+from loansvc.cli.days import a_day
 from loansvc.errors import NotFound
 from loansvc.settings import Settings
 from loansvc.underwriting import Recorded, Underwriting, now
@@ -22,7 +23,6 @@ from loansvc.web.strict_json import loads
 CLIENT = "cli"
 as_json = click.option("--json", "json_", is_flag=True, help="Print exactly what the API answers.")
 in_chinese = click.option("--zh", "zh", is_flag=True, help="In Chinese.")
-a_day = click.DateTime(formats=["%Y-%m-%d"])
 of_client = click.option("--client", help="Whose decision, where several used the same id.")
 
 

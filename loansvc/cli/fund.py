@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from loansvc.cli.days import a_day
 from loansvc.cli.decisions import as_json, print_json, yuan
-from loansvc.cli.outcomes import DAY, today_or
+from loansvc.cli.outcomes import today_or
 from loansvc.lending import Lending
 from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting
@@ -23,7 +24,7 @@ def fund() -> None:
 @click.option("--capital", type=click.IntRange(0), required=True, help="Whole yuan.")
 @click.option("--reference", required=True, help="The paper that states it.")
 @click.option("--approver", required=True, help="Who approved it.")
-@click.option("--on", type=DAY, help="The day of the balance stated.  [default: today]")
+@click.option("--on", type=a_day, help="The day of the balance stated.  [default: today]")
 @as_json
 def set_(*, capital: int, reference: str, approver: str, on: datetime | None, json_: bool) -> None:
     """State the fund's capital: its caps are tested from now on.
@@ -73,8 +74,8 @@ def _show(body: dict[str, Any], *, json_: bool) -> None:
 
 
 @fund.command()
-@click.option("--from", "first", type=DAY, required=True, help="First day.")
-@click.option("--to", "last", type=DAY, help="Last day.  [default: today]")
+@click.option("--from", "first", type=a_day, required=True, help="First day.")
+@click.option("--to", "last", type=a_day, help="Last day.  [default: today]")
 @as_json
 def statement(*, first: datetime, last: datetime | None, json_: bool) -> None:
     """List every movement of the fund in these days, from opening to closing."""

@@ -7,19 +7,18 @@ from typing import Any
 
 import click
 
+from loansvc.cli.days import a_day
 from loansvc.cli.decisions import as_json, client_of, of_client, print_json, yuan
 from loansvc.ledger.commitments import KINDS, Fact
 from loansvc.lending import Lending
 from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting
 
-DAY = click.DateTime(["%Y-%m-%d"])
-
 
 @click.command()
 @click.argument("application_id")
 @click.argument("kind", type=click.Choice(KINDS))
-@click.option("--on", type=DAY, help="The day of the fact.  [default: today]")
+@click.option("--on", type=a_day, help="The day of the fact.  [default: today]")
 @click.option(
     "--amount", type=click.IntRange(0), help="Whole yuan: disbursed, balance, claim_paid."
 )
