@@ -99,7 +99,7 @@ def _sums(name: str, account: dict[str, Any]) -> None:
 
 
 def _signed(amount: int) -> str:
-    return f"{amount:+,}".replace(",", " ") if amount else ""
+    return f"{amount:+,}" if amount else ""
 
 
 COMMANDS = (fund,)

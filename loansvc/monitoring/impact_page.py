@@ -220,7 +220,8 @@ def _by(parts: tuple[Part, ...], zh: str, en: str) -> Iterator[str]:
     yield heading(zh, en)
     head = [
         ("", ""), ("决定", "decisions"), ("结果改变", "flips"), ("条件改变", "other terms"),
-        *((z, e) for _, z, e in PART_SUMS), ("平均利率", "mean rate"), *((z, e) for _, z, e in PART_PRICES),
+        *((z, e) for _, z, e in PART_SUMS), ("平均利率", "mean rate"),
+        *((z, e) for _, z, e in PART_PRICES),
     ]  # fmt: skip
     for changes in (True, False):
         shown = [p for p in parts if p.differs == changes]

@@ -42,13 +42,13 @@ def loan(shell: Shell, file: Path) -> str:
 def test_a_report_is_recorded_once(shell: Shell, loan: str) -> None:
     report = ("outcome", loan, "disbursed", "--amount", "100000", "--reference", "D-1")
     first, again = shell(*report), shell(*report)
-    line = f"{now().date()}  disbursed          100 000 yuan  D-1\n"
+    line = f"{now().date()}  disbursed          100,000 yuan  D-1\n"
     assert first == (0, f"recorded   {line}", "")
     assert again == (0, f"recorded before   {line}", "")
     status, out, _ = shell("outcomes", loan)
     assert status == 0
     assert out == (
-        f"drawn   {loan}   outstanding 100 000 yuan   fund 40 000 yuan   claims 0 yuan\n  {line}"
+        f"drawn   {loan}   outstanding 100,000 yuan   fund 40,000 yuan   claims 0 yuan\n  {line}"
     )
 
 
@@ -95,13 +95,13 @@ def test_the_state_of_the_fund_is_shown(shell: Shell, loan: str) -> None:
     status, out, err = shell("fund", "status")
     assert (status, err) == (0, "")
     assert out.splitlines() == [
-        f"capital 1 000 000 yuan on {now().date()} (balance of the bank)",
+        f"capital 1,000,000 yuan on {now().date()} (balance of the bank)",
         "              0 yuan  claims paid since: compensation rate 0.00 %",
-        "      1 000 000 yuan  capital left",
-        "         48 000 yuan  reserved for open offers",
+        "      1,000,000 yuan  capital left",
+        "         48,000 yuan  reserved for open offers",
         "              0 yuan  share of loans drawn",
         *(
-            f"  {product:<12} 10 x: 9 952 000 yuan free, one client 100 000 yuan"
+            f"  {product:<12} 10 x: 9,952,000 yuan free, one client 100,000 yuan"
             for product in ("credit_loan", "talent_loan", "fast_loan", "online_loan")
         ),
     ]
@@ -119,7 +119,7 @@ def test_a_statement_lists_every_movement(shell: Shell, loan: str) -> None:
     rows = [line.split("  ")[1].strip() for line in out.splitlines()[2:-1]]
     assert rows == ["capital stated", "reserved for an offer", "loan drawn"]
     sums = [part.strip() for part in out.splitlines()[-1].removeprefix("closing").split("yuan")]
-    assert sums == ["1 000 000", "0", "40 000", ""]
+    assert sums == ["1,000,000", "0", "40,000", ""]
     found = shell.json("fund", "statement", "--from", "2026-01-01")
     assert found["closing"]["guaranteed_yuan"] == 40_000
 
