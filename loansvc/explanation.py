@@ -14,6 +14,7 @@ from loansvc.decision import Case, Decision, Editions, Exposure
 from loansvc.decision import weigh as weigh_case
 from loansvc.derivation import Line, derivation
 from loansvc.policy import Finding, fact_label
+from loansvc.policy.wording import value_text
 from loansvc.remedies import note, ways
 from loansvc.scorecard import Scorecard
 
@@ -89,7 +90,8 @@ def _rule_line(finding: Finding, *, document: str) -> Line:
     """What a rule read and found, its clause, and the document that the clause stands in."""
     rule = finding.rule
     label_zh, label_en = fact_label(rule.requires.fact)
-    value = list(finding.value) if isinstance(finding.value, tuple) else finding.value
+    value = finding.value
+    value_zh, value_en = (None, None) if value is None else value_text(rule.requires.fact, value)
     return {
         "id": rule.id,
         "stage": rule.stage,
@@ -98,11 +100,14 @@ def _rule_line(finding: Finding, *, document: str) -> Line:
         "fact": rule.requires.fact,
         "label_zh": label_zh,
         "label_en": label_en,
-        "value": value,
+        "value": list(value) if isinstance(value, tuple) else value,
+        "value_zh": value_zh,
+        "value_en": value_en,
         "threshold": rule.requires.threshold(),
         "zh": rule.zh,
         "en": rule.en,
         "reference": rule.clause.reference,
+        "reference_zh": rule.clause.zh,
         "document": document,
         "source_grade": rule.clause.source_grade,
         "verify": rule.clause.verify,

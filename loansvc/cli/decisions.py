@@ -14,6 +14,7 @@ import click
 from loansvc.application import PRODUCTS
 from loansvc.cli.days import a_day
 from loansvc.errors import NotFound
+from loansvc.policy.wording import list_text, word_text
 from loansvc.settings import Settings
 from loansvc.underwriting import Recorded, Underwriting, now
 from loansvc.web.examples import example_application
@@ -61,13 +62,13 @@ EN = {
     "language": "en", "points": "points", "grade": "grade", "limit": "limit", "rate": "rate",
     "tier": "tier {} (bank bears {} %)", "read": " (read: {})", "note": "note", "under": "under",
     "base": "base points", "village": "village ({})", "score": "score", "yuan": "yuan",
-    "unknown": "not known", "change": "what would change the answer",
+    "unknown": "not known", "none": "none", "change": "what would change the answer",
 }  # fmt: skip
 ZH = {
     "language": "zh", "points": "分", "grade": "评分等级", "limit": "额度", "rate": "年利率",
     "tier": "担保层级{}（银行承担{}%）", "read": "（读到：{}）", "note": "提示", "under": "依据",
     "base": "基础分", "village": "村级分（{}）", "score": "总分", "yuan": "元",
-    "unknown": "未知", "change": "怎样可以改变结果",
+    "unknown": "未知", "none": "无", "change": "怎样可以改变结果",
     "approve": "批准", "refer": "转人工", "decline": "不予批准", "scorecard": "评分卡",
     "villages": "村级登记册", "policy": "政策", "rates": "利率", "met": "满足",
     "not_met": "不满足", "not_applicable": "不适用", "rated": "已评定", "grace": "宽限期",
@@ -91,7 +92,7 @@ def _print_decision(body: dict[str, Any], words: dict[str, str]) -> None:
         parts.append(words["tier"].format(guarantee["tier"], bank))
     click.echo("   ".join(parts))
     for reason in body["reasons"]:
-        read = words["read"].format(reason["value"]) if "value" in reason else ""
+        read = words["read"].format(_read(reason["value"], words)) if "value" in reason else ""
         points = f"{reason['points']:+d} {words['points']}" if "points" in reason else ""
         click.echo(f"  {reason['code']:<5} {reason[language] + read:<60} {points}".rstrip())
     for warning in body["warnings"]:
@@ -99,6 +100,20 @@ def _print_decision(body: dict[str, Any], words: dict[str, str]) -> None:
     references = body["editions"]
     named = (f"{words.get(kind, kind)} {references[kind]['valid_from']}" for kind in references)
     click.echo(f"  {words['under']} {' · '.join(named)}")
+
+
+def _read(value: str, words: dict[str, str]) -> str:
+    """What a rule read, in words; a number by its thousands, a grade or a town as it is.
+
+    >>> _read("veteran, graduate", EN), _read("160000", EN), _read("none", ZH)
+    ('veteran and graduate', '160,000', '无')
+    """
+    if value == "none":
+        return words["none"]
+    if value.isdecimal():
+        return f"{int(value):,}"
+    zh, en = list_text((word_text(word) for word in value.split(", ")), en="and")
+    return zh if words is ZH else en
 
 
 def yuan(amount: int, words: dict[str, str] = EN) -> str:
@@ -152,7 +167,8 @@ def _print_explanation(explanation: dict[str, Any], words: dict[str, str]) -> No
     click.echo(f"  {score['village']['points']:>+5}  {village}")
     click.echo(f"  {score['total']:>5}  {words['score']}")
     for rule in explanation["rules"]:
-        read = "" if rule["value"] is None else words["read"].format(rule["value"])
+        value = rule[f"value_{language}"]
+        read = "" if value is None else words["read"].format(value)
         result = words.get(rule["result"], rule["result"])
         click.echo(f"  {rule['id']:<5} {result:<15} {rule[language]}{read}")
     for step, lines in explanation["derivation"].items():

@@ -39,7 +39,7 @@ CONTEXT_LABELS = {
     "guarantee_start": ("担保起始日", "first day of the guarantee"),
     "policy_loans": ("政策性贷款笔数", "policy loans"),
     "outstanding_yuan": ("已有政策性贷款余额", "outstanding policy loans"),
-    "matrix_limit_yuan": ("矩阵额度", "limit before caps"),
+    "matrix_limit_yuan": ("封顶前额度", "limit before caps"),
 }
 
 

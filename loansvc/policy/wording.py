@@ -121,6 +121,33 @@ def figure_text(fact: str, value: int | date) -> Text:
     return quantity(value, row.unit if row else CONTEXT_UNITS[fact])
 
 
+def value_text(fact: str, value: int | str | tuple[str, ...]) -> Text:
+    """A value as a rule read it: words in words, a number as it was counted, with its unit.
+
+    An amount keeps every figure and a term its months, so that it can be held against the
+    threshold; a list without entries is "none".
+
+    >>> value_text("purpose", "working_capital"), value_text("amount_yuan", 160_000)
+    (('流动资金', 'working capital'), ('160,000元', '160,000 yuan'))
+    >>> value_text("term_months", 36), value_text("groups", ())
+    (('36个月', '36 months'), ('无', 'none'))
+    """
+    if isinstance(value, tuple):
+        texts = [word_text(word, fact) for word in value]
+        return list_text(texts, en="and") if texts else ("无", "none")
+    if isinstance(value, str):
+        return word_text(value, fact)
+    row = CATALOGUE.get(fact)
+    unit = row.unit if row else CONTEXT_UNITS[fact]
+    if unit == "yuan":
+        return f"{value:,}元", f"{value:,} yuan"
+    if unit == "months":
+        return f"{value}个月", f"{value} month{'s' * (value != 1)}"
+    if unit == "count":
+        return f"{value:,}", f"{value:,}"
+    return quantity(value, unit)
+
+
 def percent_of_bp_text(bp: int) -> Text:
     """Basis points in percent.
 

@@ -113,7 +113,8 @@ RULE_LINE = _object(
     {
         "id": TEXT, "stage": TEXT, "result": _one_of(RESULTS),
         "outcome": _one_of(OUTCOMES), "fact": TEXT, "label_zh": TEXT, "label_en": TEXT, "value": {},
-        "threshold": TEXT, "zh": TEXT, "en": TEXT, "reference": TEXT, "document": TEXT,
+        "value_zh": _or_null(TEXT), "value_en": _or_null(TEXT), "threshold": TEXT,
+        "zh": TEXT, "en": TEXT, "reference": TEXT, "reference_zh": TEXT, "document": TEXT,
         "source_grade": TEXT, "verify": TRUTH,
     }
 )  # fmt: skip

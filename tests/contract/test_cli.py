@@ -199,6 +199,37 @@ def test_explain_prints_lines_that_add_up(shell: Shell, file: Path) -> None:
     assert sum(points[:-1]) == points[-1] == 626
 
 
+@pytest.mark.parametrize(
+    ("language", "read"),
+    [
+        pytest.param((), "(read: working capital)", id="English"),
+        pytest.param(("--zh",), "（读到：流动资金）", id="Chinese"),
+    ],
+)
+def test_explain_says_in_words_what_a_rule_read(
+    shell: Shell, file: Path, language: tuple[str, ...], read: str
+) -> None:
+    shell("decide", str(file))
+    [line] = [r for r in shell("explain", NAME, *language)[1].splitlines() if "R01" in r]
+    assert line.endswith(read)
+
+
+@pytest.mark.parametrize(
+    ("language", "read"),
+    [
+        pytest.param((), "(read: securities)", id="English"),
+        pytest.param(("--zh",), "（读到：证券投资）", id="Chinese"),
+    ],
+)
+def test_decide_says_in_words_what_a_rule_read(
+    shell: Shell, tmp_path: Path, language: tuple[str, ...], read: str
+) -> None:
+    file = tmp_path / "securities.json"
+    file.write_text(json.dumps(document(purpose="securities")))
+    [line] = [r for r in shell("decide", str(file), *language)[1].splitlines() if "R01" in r]
+    assert line.rstrip().endswith(read)
+
+
 def test_explain_prints_what_would_change_the_answer(shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "much.json"
     file.write_text(json.dumps(document(amount_yuan=200_000)))

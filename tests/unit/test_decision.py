@@ -73,6 +73,22 @@ def test_a_rule_reason_says_what_was_read_and_asked_for(editions: Editions) -> N
     assert reason.reference == "test"
 
 
+def test_a_rule_that_says_what_is_so_where_it_is_not_met_gives_that_as_reason(
+    editions: Editions,
+) -> None:
+    policy = editions.policy.content
+    rules = tuple(
+        replace(rule, not_met_zh="近24个月有90天及以上的逾期", not_met_en="Arrears of 90 days")
+        for rule in policy.rules
+        if rule.id == "K01"
+    )
+    told = replace(editions, policy=replace(editions.policy, content=replace(policy, rules=rules)))
+    [reason] = decided(told, credit_report__max_days_past_due_24m=90).reasons[:1]
+    assert (reason.zh, reason.en) == ("近24个月有90天及以上的逾期", "Arrears of 90 days")
+    [reason] = decided(told, credit_report=...).reasons[:1]
+    assert reason.en == "Not known: No arrears of 90 days or more in the last 24 months"
+
+
 def test_a_good_score_is_no_reason_for_a_refusal_that_a_rule_asked_for(editions: Editions) -> None:
     decision = decided(
         editions, loan__purpose="property", loan__amount_yuan=50_000, applicant__village_code=QIFANG

@@ -1,5 +1,6 @@
 """The explanation is arithmetic that a person can do again by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -121,6 +122,14 @@ def test_every_rule_is_listed_with_what_it_read(editions: Editions) -> None:
     assert rules["R01"]["value"] == "working_capital"
 
 
+def test_every_rule_says_in_words_what_it_read(editions: Editions) -> None:
+    rules = {rule["id"]: rule for rule in explained(editions, credit_report=...)["rules"]}
+    read = {id_: (rule["value_zh"], rule["value_en"]) for id_, rule in rules.items()}
+    assert read["R01"] == ("流动资金", "working capital")
+    assert read["E01"] == ("51岁", "51 years")
+    assert read["K01"] == (None, None)
+
+
 def test_a_decline_has_the_limit_and_all_its_rules(editions: Editions) -> None:
     explanation = explained(editions, loan__purpose="securities")
     assert list(explanation["derivation"]) == ["limit"]
@@ -131,3 +140,17 @@ def test_every_rule_names_the_document_its_clause_stands_in(editions: Editions) 
     """The small policy has the reference "test", as each of its clauses has."""
     rules = explained(editions)["rules"]
     assert {(rule["document"], rule["reference"]) for rule in rules} == {("test", "test")}
+
+
+def test_a_source_without_a_chinese_name_is_told_as_it_is(editions: Editions) -> None:
+    assert {rule["reference_zh"] for rule in explained(editions)["rules"]} == {"test"}
+
+
+def test_a_source_is_told_to_chinese_readers_by_its_chinese_name(editions: Editions) -> None:
+    policy = editions.policy.content
+    first = replace(policy.rules[0], clause=replace(policy.rules[0].clause, reference_zh="甲号文"))
+    told = replace(
+        editions, policy=replace(editions.policy, content=replace(policy, rules=(first,)))
+    )
+    [rule] = explained(told)["rules"]
+    assert (rule["reference"], rule["reference_zh"]) == ("test", "甲号文")
