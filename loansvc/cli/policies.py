@@ -80,6 +80,7 @@ def _checked(path: Path, name: str) -> dict[str, Any]:
         "review_overdue": content.review_by < now().date(),
         "rules": len(content.rules),
         "clauses": len(content.clauses),
+        "texts_missing": content.n_texts_missing,
         "coverage": covered.to_dict(),
         "to_verify": [
             {"place": place, "source_grade": clause.source_grade, "reference": clause.reference}
@@ -94,10 +95,11 @@ def _print_checked(one: dict[str, Any]) -> None:
         click.echo(f"refused   {refused}")
     if not one["good"]:
         return
+    missing = f"{one['texts_missing']} texts missing, " if one["texts_missing"] else ""
     late = "   review is overdue" if one["review_overdue"] else ""
     click.echo(
         f"good      {one['product']} {one['valid_from']}: {one['rules']} rules, "
-        f"{one['clauses']} clauses, {len(one['to_verify'])} to verify, review by "
+        f"{one['clauses']} clauses, {len(one['to_verify'])} to verify, {missing}review by "
         f"{one['review_by']}{late}"
     )
     covered = one["coverage"]

@@ -91,6 +91,12 @@ class Policy:
     change_budget: ChangeBudget = PROPOSED_CHANGE_BUDGET
     example_facts: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def n_texts_missing(self) -> int:
+        """Texts a reader would miss: "not met" of a rule in own words, a source in Chinese."""
+        rules = sum(not (rule.not_met_zh and rule.not_met_en) for rule in self.rules)
+        return rules + sum(not clause.reference_zh for _, clause in self.clauses)
+
     def grade_for(self, score: int) -> str:
         """R1 (best) to R7 for a score."""
         return next(grade for grade, floor in self.grade_floors if score >= floor)

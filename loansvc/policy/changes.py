@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from loansvc.policy.rules import Clause, Test
+from loansvc.policy.rules import Clause, Rule, Test
 from loansvc.policy.terms import LimitRow, PriceRow, Subsidy, TierRow
 from loansvc.policy.wording import (
     COUNTER_GUARANTEE_TEXTS,
@@ -83,12 +83,30 @@ def reworded(
         )  # fmt: skip
 
 
+def kept_text(before: Rule, after: Rule) -> Text:
+    """What to add where a rule asks something else and a text of it does not: people read the old.
+
+    Nothing where all texts were changed.
+    """
+    if (before.zh, before.en) == (after.zh, after.en):
+        return f"；表述未改：“{after.zh}”", f'; its text is unchanged: "{after.en}"'
+    if after.not_met_zh and before.not_met_zh == after.not_met_zh:
+        return (
+            f"；未满足时的表述未改：“{after.not_met_zh}”",
+            f'; what it says where not met is unchanged: "{after.not_met_en}"',
+        )
+    return "", ""
+
+
 def resourced(place: str, name: Text, before: Clause, after: Clause) -> Iterator[Change]:
     """Another source, another grade of it, or another need to have it verified."""
     zh, en = [], []
     if before.reference != after.reference:
-        zh.append(f"依据为“{after.reference}”（原为“{before.reference}”）")
+        zh.append(f"依据为“{after.zh}”（原为“{before.zh}”）")
         en.append(f'rests on "{after.reference}" (was "{before.reference}")')
+    elif before.reference_zh and before.zh != after.zh:
+        zh.append(f"依据的中文表述为“{after.zh}”（原为“{before.zh}”）")
+        en.append(f'names its source in Chinese as "{after.zh}"')
     if before.source_grade != after.source_grade:
         zh.append(f"来源等级为{after.source_grade}（原为{before.source_grade}）")
         en.append(f"has source grade {after.source_grade} (was {before.source_grade})")

@@ -18,6 +18,7 @@ from loansvc.policy.changes import (
     Change,
     Period,
     changed,
+    kept_text,
     limit_text,
     over_lpr_text,
     period_text,
@@ -237,6 +238,12 @@ def _rules(before: Policy, after: Policy) -> Iterator[Change]:
                 "rules", rule.id, REMOVED, f"取消{rule.id}：{zh}", f"{rule.id} is gone: {en}"
             )
     yield from _order("rules", "rule", ("规则", "Rules"), list(old), list(new))
+    first = [i for i in new if i in old and new[i].not_met_zh and not old[i].not_met_zh]
+    if first:
+        yield Change(
+            "rules", "not_met", CHANGED, f"{'、'.join(first)}首次写明未满足时的情形",
+            f"{', '.join(first)}: what is so where not met is told in words of its own",
+        )  # fmt: skip
 
 
 def _whole_rule(rule: Rule) -> Text:
@@ -259,10 +266,7 @@ def _rule(was: Rule, now: Rule) -> Iterator[Change]:
         same_fact = was.requires.fact == now.requires.fact
         before = condition_text(was.requires) if same_fact else test_text(was.requires)
         before_en = before[1].removeprefix("is ")
-        # A text that nobody changed would tell applicants the old bound.
-        told = (was.zh, was.en) != (now.zh, now.en)
-        kept_zh = "" if told else f"；表述未改：“{now.zh}”"
-        kept_en = "" if told else f'; its text is unchanged: "{now.en}"'
+        kept_zh, kept_en = kept_text(was, now)
         yield Change(
             "rules", f"{now.id}.requires", CHANGED,
             f"{now.id}要求{ask[0]}（原为{before[0]}）{kept_zh}",
@@ -280,6 +284,12 @@ def _rule(was: Rule, now: Rule) -> Iterator[Change]:
             texts_of = texts[getattr(now, key)], texts[getattr(was, key)]
             yield changed("rules", f"{now.id}.{key}", what, *texts_of)
     yield from reworded("rules", now.id, name, (was.zh, was.en), (now.zh, now.en))
+    if was.not_met_zh and now.not_met_zh:  # said for the first time: told once for all rules
+        not_met = f"{now.id}未满足时", f"{now.id}, where not met,"
+        yield from reworded(
+            "rules", f"{now.id}.not_met", not_met,
+            (was.not_met_zh, was.not_met_en), (now.not_met_zh, now.not_met_en),
+        )  # fmt: skip
     yield from resourced(now.id, name, was.clause, now.clause)
 
 

@@ -74,7 +74,8 @@ def test_check_says_how_many_cases_reach_what(shell: Any, tmp_path: Path) -> Non
     status, out, _ = shell("check", draft(tmp_path, SMALL))
     assert status == 0
     assert out.splitlines()[0] == (
-        "good      fast_loan 2026-07-01: 4 rules, 19 clauses, 0 to verify, review by 2027-06-30"
+        "good      fast_loan 2026-07-01: 4 rules, 19 clauses, 0 to verify, 23 texts missing, "
+        "review by 2027-06-30"
     )
     assert "on both sides of 10 of 10 thresholds and 5 of 5 lists of words" in out
     assert "49 of 49 cells of the matrix" in out
@@ -94,6 +95,19 @@ def test_check_lists_what_is_to_be_verified(shell: Any, tmp_path: Path) -> None:
     _, out, _ = shell("check", draft(tmp_path, weak))
     assert "1 to verify" in out
     assert "  verify  vouching               [E] test" in out
+
+
+def test_check_counts_the_texts_that_a_reader_would_miss(shell: Any, tmp_path: Path) -> None:
+    """Each rule's own words for "not met", and each source in Chinese."""
+    told = SMALL.replace('reference = "test"', 'reference = "test"\nreference_zh = "测试"')
+    told = told.replace('reference_zh = "测试"\n', "", 1)  # the head's is no clause
+    _, out, _ = shell("check", draft(tmp_path, told))
+    assert "0 to verify, 4 texts missing, review by" in out
+    both = 'stage = "{}"\nnot_met_zh = "不符"\nnot_met_en = "It does not hold"'
+    for stage in ("eligibility", "knock_out", "referral"):
+        told = told.replace(f'stage = "{stage}"', both.format(stage))
+    _, out, _ = shell("check", draft(tmp_path, told))
+    assert "0 to verify, review by" in out
 
 
 def test_check_says_when_a_review_is_overdue(shell: Any, tmp_path: Path) -> None:

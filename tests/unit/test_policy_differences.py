@@ -234,6 +234,51 @@ def test_another_first_day_and_other_examples_are_no_difference() -> None:
     assert told(change) == []
 
 
+# --- texts that may be absent -------------------------------------------------------------------
+
+TOLD = {"not_met_zh": "申请人未满18周岁", "not_met_en": "The applicant is under 18"}
+
+
+def told_of(**texts: Any) -> Change:
+    """A change of the small policy's first rule, E01."""
+    return lambda document: document["rule"][0].update(texts)
+
+
+def test_another_text_for_not_met_is_told() -> None:
+    change = told_of(not_met_zh="申请人未成年", not_met_en="The applicant is no adult")
+    assert told(change, read(told_of(**TOLD))) == [
+        ("E01.not_met",
+         'E01, where not met, reads "The applicant is no adult" (was "The applicant is under 18")',
+         "E01未满足时的表述改为“申请人未成年”（原为“申请人未满18周岁”）"),
+    ]  # fmt: skip
+
+
+def test_a_first_text_for_not_met_is_told_once_for_all_rules() -> None:
+    def change(document: dict[str, Any]) -> None:
+        for rule in document["rule"]:
+            rule.update(TOLD)
+
+    [(place, en, zh)] = told(change)
+    assert place == "not_met"
+    assert en == "E01, K01, K02, R01: what is so where not met is told in words of its own"
+    assert zh == "E01、K01、K02、R01首次写明未满足时的情形"
+
+
+def test_a_text_for_not_met_that_still_tells_the_old_bound_is_told() -> None:
+    change = told_of(**TOLD, requires={"age_years": {"at_least": 20}}, zh="满20", en="20 or older")
+    [(_, en, zh), _] = told(change, read(told_of(**TOLD)))
+    assert en.endswith('; what it says where not met is unchanged: "The applicant is under 18"')
+    assert zh.endswith("；未满足时的表述未改：“申请人未满18周岁”")
+
+
+def test_another_chinese_name_of_a_source_is_told() -> None:
+    change = told_of(reference_zh="乙号文")
+    assert told(change, read(told_of(reference_zh="甲号文"))) == [
+        ("E01", 'E01 names its source in Chinese as "乙号文"',
+         "E01：依据的中文表述为“乙号文”（原为“甲号文”）"),
+    ]  # fmt: skip
+
+
 # --- added, gone, in another order --------------------------------------------------------------
 
 A_RULE = {
