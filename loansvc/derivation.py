@@ -47,7 +47,7 @@ def _limit_lines(case: Case, policy: Policy) -> list[Line]:
     lines = [
         _line("base", f"基础额度（依据：{clause.zh}）", f"Base limit (clause: {clause.reference})",
               yuan=limit.row.base_yuan),
-        _line("factor", f"{base[0]} × {factor}%（评分等级{grade}，村等级{RATING_ZH.get(rating, rating)}）",
+        _line("factor", f"{base[0]} × {factor}%（评分等级{grade}，村信用等级{RATING_ZH.get(rating, rating)}）",
               f"{base[1]} x {factor} % (grade {grade}, village {rating})",
               yuan=limit.before_caps_yuan),
     ]  # fmt: skip
@@ -56,7 +56,7 @@ def _limit_lines(case: Case, policy: Policy) -> list[Line]:
     step, least = quantity(policy.round_down_to_yuan, "yuan"), quantity(policy.minimum_yuan, "yuan")
     low = _yuan(lowest)
     lines.append(
-        _line("limit", f"以上最低者{low[0]}，按{step[0]}的整数倍向下取整；低于{least[0]}的视为无额度",
+        _line("limit", f"取以上最低者{low[0]}，按{step[0]}的整数倍向下取整；低于{least[0]}则没有额度",
               f"The lowest of these, {low[1]}, down to a multiple of {step[1]}; "
               f"below {least[1]} there is none", yuan=limit.limit_yuan)
     )  # fmt: skip
@@ -75,7 +75,7 @@ def _limit_lines(case: Case, policy: Policy) -> list[Line]:
 def _cap_line(case: Case, cap: Cap, bound: int) -> Line:
     sum_zh, sum_en = _cap_sum(case, cap, bound)
     binds = cap is case.judgement.limit.bound_by
-    zh, en = ("，为最终约束", ": this one binds") if binds else ("", "")
+    zh, en = ("，以此为准", ": this one binds") if binds else ("", "")
     return _line(cap.id, f"上限：{cap.zh}{zh}{sum_zh}", f"Cap: {cap.en}{en}{sum_en}", yuan=bound)
 
 
@@ -108,7 +108,9 @@ def _cap_sum(case: Case, cap: Cap, bound: int) -> tuple[str, str]:
 def _rate_lines(case: Case, policy: Policy) -> list[Line]:
     price, quote = case.judgement.price, case.quote
     capped = price.row.spread_bp > price.spread_bp
-    note_zh = f"，按上限{policy.most_spread_bp}计" if capped else f"，上限{policy.most_spread_bp}"
+    note_zh = (
+        f"，按上限{policy.most_spread_bp}基点计" if capped else f"，上限{policy.most_spread_bp}基点"
+    )
     note_en = f", held to the cap of {policy.most_spread_bp}" if capped else (
         f", the cap being {policy.most_spread_bp}")  # fmt: skip
     clause, since = price.row.clause, quote.effective_on
@@ -119,7 +121,7 @@ def _rate_lines(case: Case, policy: Policy) -> list[Line]:
     )
     lines = [
         _line("lpr", zh, en, bp=price.lpr_bp),
-        _line("spread", f"加点{price.row.spread_bp}{note_zh}（依据：{clause.zh}）",
+        _line("spread", f"加点{price.row.spread_bp}基点{note_zh}（依据：{clause.zh}）",
               f"Spread of {price.row.spread_bp}{note_en} (clause: {clause.reference})",
               bp=price.spread_bp),
         _line("rate", f"年利率 = {price.lpr_bp} + {price.spread_bp}",

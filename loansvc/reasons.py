@@ -175,15 +175,15 @@ LEVEL_TEXTS = (("无", "none"), ("县级", "county level"), ("市级", "prefectu
 
 PLAIN_REASONS: Mapping[str, tuple[str, str, str]] = {
     "A01": ("consent", "未同意自动化决策，由人工审核", "No consent to an automated decision: a person decides"),
-    "V01": ("village", "本村借款人的实际履约略低于评分卡的预期", "Borrowers of this village repaid less well than the scorecard expected"),
-    "P01": ("policy", "申请中载明不利信息（如当前逾期、失信、反洗钱名单），本版政策未作规定，由人工审核", "The application states something grave (overdue now, a list) that this edition of the policy does not ask about: a person decides"),
+    "V01": ("village", "本村借款人的实际还款情况低于评分卡的预期", "Borrowers of this village repaid less well than the scorecard expected"),
+    "P01": ("policy", "申请载明了本版政策没有规定如何处理的重要情况（当前逾期或列入名单），由人工审核", "The application states something grave (overdue now, a list) that this edition of the policy does not ask about: a person decides"),
     "L01": ("limit", "申请金额高于可贷额度", "The amount asked for is above the limit"),
     "L02": ("limit", "申请金额低于最低贷款额", "The amount asked for is below the smallest loan"),
     "G01": ("guarantee", "没有可适用的担保层级", "No guarantee tier carries this case"),
-    "F01": ("fund", "担保将超过基金放大倍数上限", "The guarantee would pass the fund's multiple"),
-    "F02": ("fund", "单户担保超过基金单户上限", "The guarantee would pass the fund's single-client cap"),
-    "F04": ("fund", "本户及关联方担保合计超过基金上限", "The guarantee would pass the fund's cap on related parties"),
-    "F03": ("fund", "担保基金代偿率超过上限", "The fund's compensation rate is above its cap"),
+    "F01": ("fund", "本笔担保会使担保基金超过放大倍数上限", "The guarantee would pass the fund's multiple"),
+    "F02": ("fund", "本户的担保会超过担保基金的单户上限", "The guarantee would pass the fund's single-client cap"),
+    "F04": ("fund", "本户及关联方的担保合计会超过担保基金的上限", "The guarantee would pass the fund's cap on related parties"),
+    "F03": ("fund", "担保基金的代偿率高于上限", "The fund's compensation rate is above its cap"),
 }  # fmt: skip
 NOTICES: Mapping[str, tuple[str, str]] = {
     "SYNTHETIC_SCORECARD": (
@@ -191,17 +191,17 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "SYNTHETIC_REGISTER": (
         "村级评定数据为合成数据，仅供演示", "The village evidence is synthetic: for demonstration only"),
     "POLICY_TO_VERIFY": (
-        "政策中有条款的出处待核实", "Some clauses of the policy rest on sources still to be verified"),
+        "政策中有条款的依据尚待核实", "Some clauses of the policy rest on sources still to be verified"),
     "POLICY_REVIEW_OVERDUE": (
         "政策已过复审日期", "The policy is past the date by which it was to be reviewed"),
     "LPR_STALE": (
         "最近的LPR报价已超过45天", "The newest LPR quote is more than 45 days old"),
     "FUND_NOT_STATED": (
-        "未提供担保基金状况，未做容量校验", "The state of the guarantee fund is not known; its caps were not tested"),
+        "担保基金状况未知，未核对其各项上限", "The state of the guarantee fund is not known; its caps were not tested"),
     "EXPOSURE_PARTIAL": (
-        "已有政策性贷款仅计入本系统30天内的批准", "Earlier policy loans: only approvals of this system in the last 30 days are counted"),
+        "以往的政策性贷款只计本系统近30天内批准的", "Earlier policy loans: only approvals of this system in the last 30 days are counted"),
     "EXPOSURE_OWN_LEDGER": (
-        "已有政策性贷款仅计入本系统记录", "Earlier policy loans: only those recorded in this ledger are known"),
+        "以往的政策性贷款只计本系统有记录的", "Earlier policy loans: only those recorded in this ledger are known"),
     "NOT_LOOKED_UP": (
         "未提供当前逾期、失信或反洗钱名单的核查结果，按无不利信息处理，放款前须核查", "Not stated whether there is anything overdue now or on a list of dishonest debtors or against money laundering: taken as clear, to be looked up before lending"),
     "VILLAGE_GRACE": (
@@ -213,7 +213,7 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "VILLAGE_UNRATED": (
         "该村尚未评定；未评定不等于评价差", "The village is unrated: unknown, not bad"),
     "VILLAGE_FLAGGED": (
-        "该村登记有乡风文明方面的人工复核提示，有期限；不影响评定和评分",
+        "该村有一项有期限的乡风文明标记，提请人工复核；不影响评定和评分",
         "The village carries a dated mark asking that a person looks; rating and points do not know it"),
     "VILLAGE_APPEAL": (
         "该村的申诉正在处理，作出决定前评定照常有效",
@@ -225,9 +225,9 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "CONSENT_PUBLIC_RECORDS": (
         "未授权公共信息，相关信息按未知处理", "No consent to public records: those inputs count as not known"),
     "CREDENTIAL_NOT_VOUCHED": (
-        "有证明由无权出具的部门出具，未予采信", "A credential comes from an issuer that does not vouch for its kind; it was not counted"),
+        "有的证明不是由可出具该类证明的部门出具，没有计入", "A credential comes from an issuer that does not vouch for its kind; it was not counted"),
     "CREDENTIAL_NOT_VALID": (
-        "有证明在申请日无效，未予采信", "A credential is not valid on the day of application; it was not counted"),
+        "有的证明在申请日不在有效期内，没有计入", "A credential is not valid on the day of application; it was not counted"),
 }  # fmt: skip
 
 

@@ -60,14 +60,16 @@ def decide(
 
 EN = {
     "language": "en", "points": "points", "grade": "grade", "limit": "limit", "rate": "rate",
-    "tier": "tier {} (bank bears {} %)", "read": " (read: {})", "note": "note", "under": "under",
-    "base": "base points", "village": "village ({})", "score": "score", "yuan": "yuan",
+    "tier": "tier {} (bank bears {} %)", "read": " (read: {})",
+    "fact": " ({}: {})", "note": "note", "under": "under",
+    "bp": "bp", "base": "base points", "village": "village ({})", "score": "score", "yuan": "yuan",
     "unknown": "not known", "none": "none", "change": "what would change the answer",
 }  # fmt: skip
 ZH = {
     "language": "zh", "points": "分", "grade": "评分等级", "limit": "额度", "rate": "年利率",
-    "tier": "担保层级{}（银行承担{}%）", "read": "（读到：{}）", "note": "提示", "under": "依据",
-    "base": "基础分", "village": "村级分（{}）", "score": "总分", "yuan": "元",
+    "tier": "担保层级{}（银行承担{}%）", "read": "（读到：{}）",
+    "fact": "（{}：{}）", "note": "提示", "under": "依据",
+    "bp": "基点", "base": "基础分", "village": "村级分（{}）", "score": "总分", "yuan": "元",
     "unknown": "未知", "none": "无", "change": "怎样可以改变结果",
     "approve": "批准", "refer": "转人工", "decline": "不予批准", "scorecard": "评分卡",
     "villages": "村级登记册", "policy": "政策", "rates": "利率", "met": "满足",
@@ -161,14 +163,15 @@ def _print_explanation(explanation: dict[str, Any], words: dict[str, str]) -> No
     click.echo(f"{words.get(outcome, outcome)}   {explanation['application_id']}")
     click.echo(f"  {score['base_points']:>5}  {words['base']}")
     for line in score["characteristics"]:
-        said = line["bin"]["zh"] if words is ZH else _value(line)
-        click.echo(f"  {line['points']:>+5}  {line[f'label_{language}']}: {said}")
+        # A bin's Chinese text names what it is a bin of.
+        said = line["bin"]["zh"] if words is ZH else f"{line['label_en']}: {_value(line)}"
+        click.echo(f"  {line['points']:>+5}  {said}")
     village = words["village"].format(words.get(state, state))
     click.echo(f"  {score['village']['points']:>+5}  {village}")
     click.echo(f"  {score['total']:>5}  {words['score']}")
     for rule in explanation["rules"]:
-        value = rule[f"value_{language}"]
-        read = "" if value is None else words["read"].format(value)
+        value, label = rule[f"value_{language}"], rule[f"label_{language}"]
+        read = "" if value is None else words["fact"].format(label, value)
         result = words.get(rule["result"], rule["result"])
         click.echo(f"  {rule['id']:<5} {result:<15} {rule[language]}{read}")
     for step, lines in explanation["derivation"].items():
@@ -199,7 +202,7 @@ def _figure(line: dict[str, Any], words: dict[str, str]) -> str:
     if "yuan" in line:
         return yuan(line["yuan"], words)
     if "bp" in line:
-        return f"{line['bp']} bp"
+        return f"{line['bp']} {words['bp']}"
     return f"{line['percent']} %" if "percent" in line else ""
 
 

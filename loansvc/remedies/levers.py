@@ -26,7 +26,7 @@ REPORT = "credit_report"  # the consent without which a report tells nothing
 REPAYMENT_TEXTS = {
     "instalment": ("分期还款", "by instalment"),
     "interest_first": ("按期付息、到期还本", "interest first and the principal at the end"),
-    "bullet": ("到期一次还本付息", "in one sum at the end"),
+    "bullet": ("到期一次性还本", "in one sum at the end"),
     "harvest": ("收获后还款", "after the harvest"),
 }
 

@@ -161,7 +161,8 @@ def test_decision_and_explanation_are_told_in_chinese(shell: Shell, file: Path) 
     number = shell.json("decide", str(file))["application_id"]
     told = shell("decide", str(file), "--zh")[1] + shell("explain", number, "--zh")[1]
     assert told.startswith("批准   ")
-    assert "年利率 = 300 + 85" in told
+    assert "385 基点  年利率 = 300 + 85" in told
+    assert " bp " not in told
     assert not [line for line in told.splitlines() if "approve" in line or "not known" in line]
 
 
@@ -202,8 +203,8 @@ def test_explain_prints_lines_that_add_up(shell: Shell, file: Path) -> None:
 @pytest.mark.parametrize(
     ("language", "read"),
     [
-        pytest.param((), "(read: working capital)", id="English"),
-        pytest.param(("--zh",), "（读到：流动资金）", id="Chinese"),
+        pytest.param((), "(purpose: working capital)", id="English"),
+        pytest.param(("--zh",), "（贷款用途：流动资金）", id="Chinese"),
     ],
 )
 def test_explain_says_in_words_what_a_rule_read(

@@ -52,7 +52,7 @@ def test_the_cap_that_binds_is_said(editions: Editions) -> None:
     assert cap["en"] == (
         "Cap: policy loans in all: this one binds (300,000 - outstanding policy loans 200,000)"
     )
-    assert cap["zh"] == "上限：政策性贷款合计，为最终约束（300,000 - 已有政策性贷款余额200,000）"
+    assert cap["zh"] == "上限：政策性贷款合计，以此为准（300,000 - 已有政策性贷款余额200,000）"
     assert figures(lines)["limit"] == 100_000
 
 

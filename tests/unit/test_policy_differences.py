@@ -299,7 +299,7 @@ def test_a_rule_that_is_new_and_one_that_is_gone_are_told_whole() -> None:
     assert added.en == f"K09 is new: {whole}"
     assert removed.en == f"K09 is gone: {whole}"
     assert added.zh == (
-        "新增K09：期限不超过5年。否决规则，适用于还款方式为到期一次还本；"
+        "新增K09：期限不超过5年。否决规则，适用于还款方式为到期一次性还本；"
         "要求贷款期限不超过5年；未满足：不予批准；未知：转人工"
     )
 
