@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -12,13 +13,14 @@ import click
 from loansvc.application import PRODUCTS
 from loansvc.cli.decisions import print_json
 from loansvc.cli.editions import a_file
-from loansvc.editions import ROLES, Edition, in_force
+from loansvc.editions import ROLES, Edition, digest_of, in_force
 from loansvc.errors import EditionRefused, NotFound
 from loansvc.policy import Policy
 from loansvc.policy.changes import Change
 from loansvc.policy.coverage import KINDS, coverage
 from loansvc.policy.differences import PARTS, differences
 from loansvc.registry import Registry, read_document
+from loansvc.registry.publishing import policy_refusals, published_in
 from loansvc.settings import Settings
 from loansvc.underwriting import now
 
@@ -43,7 +45,7 @@ def check(files: tuple[Path, ...], *, json_: bool) -> None:
     if not files:  # the published ones must be those that the lock names
         Registry.open(folder)
     paths = files or tuple(sorted((folder / "policies").rglob("*.toml")))
-    found = [_checked(path, _name_of(path, folder)) for path in paths]
+    found = [_checked(path, folder) for path in paths]
     if json_:
         print_json({"data": found})
     else:
@@ -61,8 +63,9 @@ def _name_of(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
 
-def _checked(path: Path, name: str) -> dict[str, Any]:
-    """What there is to say of one file."""
+def _checked(path: Path, folder: Path) -> dict[str, Any]:
+    """What there is to say of one file, held against what is published in the folder."""
+    name = _name_of(path, folder)
     try:
         head, content = read_document(path, name=name)
     except EditionRefused as error:
@@ -70,14 +73,17 @@ def _checked(path: Path, name: str) -> dict[str, Any]:
     if not isinstance(content, Policy):
         raise EditionRefused(f"{name}: is a {head.kind}, not a policy. Name files of policies.")
     covered = coverage(content, first_day=head.valid_from)
+    published = published_in(folder)
+    refused = [f"{name}, {what}." for what in covered.broken]
+    refused += policy_refusals(path.read_bytes(), head, content, folder, name)
     return {
         "file": name,
-        "good": not covered.broken,
-        "refused": [f"{name}, {what}." for what in covered.broken],
+        "good": not refused,
+        "refused": refused,
         "product": head.product,
         "valid_from": head.valid_from.isoformat(),
         "review_by": content.review_by.isoformat(),
-        "review_overdue": content.review_by < now().date(),
+        "review_overdue": content.review_by < now().date() and not _is_replaced(path, published),
         "rules": len(content.rules),
         "clauses": len(content.clauses),
         "coverage": covered.to_dict(),
@@ -87,6 +93,17 @@ def _checked(path: Path, name: str) -> dict[str, Any]:
             if clause.verify
         ],
     }
+
+
+def _is_replaced(path: Path, published: Sequence[dict[str, str]]) -> bool:
+    """Whether this is a published policy, and a later one of its product holds by now."""
+    digest, today = digest_of(path.read_bytes()), now().date().isoformat()
+    last = max((e["valid_from"] for e in published if e["digest"] == digest), default=today)
+    product = next((e["product"] for e in published if e["digest"] == digest), "")
+    return any(
+        (e["kind"], e["product"]) == ("policy", product) and last < e["valid_from"] <= today
+        for e in published
+    )
 
 
 def _print_checked(one: dict[str, Any]) -> None:

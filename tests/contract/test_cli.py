@@ -479,7 +479,7 @@ def test_publish_takes_an_edition_into_the_folder(
     one_line(
         shell("publish", str(draft), "--approver", "me", "--role", "challenger",
               "--valid-from", "2026-10-01"),
-        "another challenger scorecard of fast_loan starts on 2026-10-01",
+        "is already published", f"{body['path']} from 2026-10-01",
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from loansvc.registry.publishing import publish
 from tests.small import POLICY, publish_text, small_models
 
 SMALL = POLICY.replace("PRODUCT", "fast_loan")
+NEXT = SMALL.replace("valid_from = 2026-07-01", "valid_from = 2026-10-01")  # as a draft would be
 
 
 @pytest.fixture(scope="module")
@@ -83,14 +84,15 @@ def test_check_says_how_many_cases_reach_what(shell: Any, tmp_path: Path) -> Non
 
 def test_check_lists_what_no_case_reaches_and_goes_well(shell: Any, tmp_path: Path) -> None:
     status, out, err = shell(
-        "check", draft(tmp_path, SMALL.replace('less = "outstanding_yuan"', ""))
+        "check",
+        draft(tmp_path, NEXT.replace('less = "outstanding_yuan"', "").replace("C01", "C02")),
     )
     assert (status, err) == (0, "")
-    assert "  missed  C01 lowers a limit     the tables give at most 150,000 yuan" in out
+    assert "  missed  C02 lowers a limit     the tables give at most 150,000 yuan" in out
 
 
 def test_check_lists_what_is_to_be_verified(shell: Any, tmp_path: Path) -> None:
-    weak = SMALL.replace('source_grade = "A"', 'source_grade = "E"\nverify = true', 1)
+    weak = NEXT.replace('source_grade = "A"', 'source_grade = "E"\nverify = true', 1)
     _, out, _ = shell("check", draft(tmp_path, weak))
     assert "1 to verify" in out
     assert "  verify  vouching               [E] test" in out
@@ -101,6 +103,38 @@ def test_check_says_when_a_review_is_overdue(shell: Any, tmp_path: Path) -> None
     status, out, _ = shell("check", draft(tmp_path, old))
     assert status == 0
     assert out.splitlines()[0].endswith("review by 2021-06-30   review is overdue")
+
+
+def test_check_does_not_call_for_a_review_of_what_was_replaced(
+    shell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the two policies of fast_loan the older one is past, whatever its `review_by` says."""
+    monkeypatch.setattr(policies, "now", lambda: datetime(2028, 1, 1, tzinfo=UTC))
+    _, out, _ = shell("check")
+    late = [line.split()[1:3] for line in out.splitlines() if line.endswith("review is overdue")]
+    assert [day for product, day in late if product == "fast_loan"] == ["2026-09-01:"]
+    assert len(late) == len(PRODUCTS)
+
+
+def test_check_refuses_what_publish_refuses(shell: Any, tmp_path: Path) -> None:
+    """An id with a new meaning and a first day that is taken, each in a line."""
+    turned = SMALL.replace(
+        "requires = { policy_loans = { at_most = 2 } }",
+        "requires = { employees = { at_most = 9 } }",
+    ).replace("[example_facts]", "[example_facts]\nemployees = 5")
+    status, out, err = shell("check", draft(tmp_path, turned))
+    assert status == 1
+    first_day, meaning = out.splitlines()
+    assert first_day.startswith("refused   draft.toml: another champion policy of fast_loan starts")
+    assert meaning.startswith("refused   draft.toml, rule K02: asks for employees, but in")
+    assert err.startswith("loansvc: 1 of 1 policies")
+
+
+def test_check_needs_no_published_policies(
+    shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOANSVC_MODELS", str(tmp_path / "none"))
+    assert shell("check", draft(tmp_path, SMALL))[0] == 0
 
 
 def test_check_refuses_one_of_two_and_names_it(shell: Any, tmp_path: Path) -> None:

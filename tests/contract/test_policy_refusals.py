@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from loansvc.editions import digest_of, to_text
 from loansvc.errors import EditionRefused
-from loansvc.registry import Registry, read_document
+from loansvc.registry import LOCK, Registry, read_document
 from loansvc.registry.publishing import publish
 from tests.small import POLICY, TODAY, publish_text, small_models
 
@@ -277,15 +280,95 @@ def test_the_next_policy_once_right_takes_over_on_its_day(tmp_path: Path) -> Non
 
 
 def test_two_policies_of_a_product_on_one_day_are_refused(models: Path, tmp_path: Path) -> None:
-    same_day = NEXT.replace("2026-09-01", "2026-07-01")
+    same_day = NEXT.replace("2026-09-01", "2026-07-01") + "# otherwise the same"
     before = contents(models)
     with pytest.raises(EditionRefused) as refused:
         publish_text(models, tmp_path / "next.toml", same_day)
     assert str(refused.value) == (
-        "next.toml: another champion policy of credit_loan starts on 2026-07-01. "
-        "Choose a later first day: --valid-from DATE"
+        "next.toml: another champion policy of credit_loan starts on 2026-07-01 "
+        "(policies/credit_loan/2026-07-01.toml). Choose a later first day: valid_from in the file, "
+        "or --valid-from DATE"
     )
     assert contents(models) == before
+
+
+def test_a_policy_published_already_is_refused_by_that_name(models: Path, tmp_path: Path) -> None:
+    same = NEXT.replace("2026-09-01", "2026-07-01")
+    with pytest.raises(EditionRefused) as refused:
+        publish_text(models, tmp_path / "next.toml", same)
+    assert str(refused.value).startswith(
+        "next.toml: is already published, as policies/credit_loan/2026-07-01.toml from 2026-07-01"
+    )
+
+
+# --- what `publish` asks for, and opening does not ----------------------------------------------
+
+MORE_FACTS = NEXT.replace(
+    "[example_facts]", "[example_facts]\nemployees = 5\nunsecured_outstanding_yuan = 0"
+)
+NEW_MEANING = changed(
+    "requires = { policy_loans = { at_most = 2 } }", "requires = { employees = { at_most = 50 } }",
+    MORE_FACTS,
+)  # fmt: skip
+UNPUBLISHABLE = [
+    pytest.param(
+        NEW_MEANING, "rule K02: asks for employees, but in policies/credit_loan/2026-07-01"
+        ".toml K02 asks for policy_loans; an id keeps its meaning for ever, so give "
+        "this one an id never used, such as K03", id="a rule's id with another fact",
+    ),
+    pytest.param(
+        changed('less = "outstanding_yuan"', 'less = "unsecured_outstanding_yuan"', MORE_FACTS),
+        "cap C01: is a cap of a fixed sum less unsecured_outstanding_yuan", id="a cap less another",
+    ),
+    pytest.param(
+        changed('yuan = 300_000\nless = "outstanding_yuan"',
+                'percent_of = "amount_yuan"\npercent = 200\nif_unknown_yuan = 0'),
+        "cap C01: is a cap of a share of amount_yuan", id="a cap of another fact",
+    ),
+    pytest.param(
+        changed('id = "C01"', 'id = "K09"').replace('id = "K02"', 'id = "C01"'),
+        "rule C01: asks for policy_loans", id="a cap's id for a rule",
+    ),
+    pytest.param(
+        changed("spread_bp = 150", "spread_bp = 1100"),
+        "price_row[1].spread_bp: is 1100, above price.most_spread_bp (200)", id="a spread capped",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "says"), UNPUBLISHABLE)
+def test_what_may_be_read_but_not_published(
+    models: Path, tmp_path: Path, text: str, says: str
+) -> None:
+    """A folder in which it was published before still opens."""
+    draft = tmp_path / "next.toml"
+    draft.write_text(text, "utf-8")
+    assert read_document(draft)[0].kind == "policy"
+    before = contents(models)
+    with pytest.raises(EditionRefused) as refused:
+        publish(models, draft, role="champion", approver="test")
+    assert str(refused.value).startswith(f"next.toml, {says}")
+    assert contents(models) == before
+
+
+def test_an_id_may_ask_for_another_bound(tmp_path: Path) -> None:
+    models = small_models(tmp_path)
+    publish_text(models, tmp_path / "next.toml", changed("at_most = 89", "at_most = 59"))
+    assert Registry.open(models).in_force("credit_loan", TODAY).policy.valid_from.month == 9
+
+
+def test_a_rollback_is_not_held_against_what_is_asked_of_drafts(tmp_path: Path) -> None:
+    """What was published before this was asked may hold again."""
+    models = small_models(tmp_path)
+    stray = models / "policies/credit_loan/2026-09-01.toml"
+    stray.write_text(NEW_MEANING, "utf-8")
+    lock = json.loads((models / LOCK).read_text("utf-8"))
+    own = next(e for e in lock["editions"] if e["path"] == "policies/credit_loan/2026-07-01.toml")
+    path, digest = stray.relative_to(models).as_posix(), digest_of(stray.read_bytes())
+    lock["editions"].append(own | {"path": path, "digest": digest, "valid_from": "2026-09-01"})
+    (models / LOCK).write_text(to_text(lock), "utf-8")
+    again = publish(models, stray, role="champion", approver="test", valid_from=date(2026, 10, 1))
+    assert Registry.open(models).in_force("credit_loan", TODAY).policy == again
 
 
 @pytest.mark.parametrize(
