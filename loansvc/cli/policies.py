@@ -69,7 +69,8 @@ def _checked(path: Path, folder: Path) -> dict[str, Any]:
     try:
         head, content = read_document(path, name=name)
     except EditionRefused as error:
-        return {"file": name, "good": False, "refused": [error.detail]}
+        faults = [fault.detail for fault in error.errors]
+        return {"file": name, "good": False, "refused": faults or [error.detail]}
     if not isinstance(content, Policy):
         raise EditionRefused(f"{name}: is a {head.kind}, not a policy. Name files of policies.")
     covered = coverage(content, first_day=head.valid_from)

@@ -143,7 +143,7 @@ def test_check_refuses_one_of_two_and_names_it(shell: Any, tmp_path: Path) -> No
     status, out, err = shell("check", good, wrong)
     assert status == 1
     assert first_words(out) == ["good", "cases", "reach", "refused"]
-    assert "refused   wrong.toml, tier[0].shares_percent: sums to 101" in out
+    assert "refused   wrong.toml, line 173, tier[0] G1.shares_percent: sums to 101" in out
     assert err == "loansvc: 1 of 2 policies are refused; correct what is said above.\n"
 
 
@@ -167,7 +167,9 @@ def test_check_as_json_says_the_same(shell: Any, tmp_path: Path) -> None:
     assert (good["file"], good["good"], good["coverage"]["missed"]) == ("draft.toml", True, [])
     assert good["coverage"]["thresholds"] == {"kind": "threshold", "reached": 10, "of": 10}
     assert refused["good"] is False
-    assert refused["refused"][0].startswith("wrong.toml, tier[0].shares_percent: sums to 101")
+    assert refused["refused"][0].startswith(
+        "wrong.toml, line 173, tier[0] G1.shares_percent: sums to 101"
+    )
 
 
 def test_check_of_another_kind_is_refused(shell: Any, models: Path) -> None:
@@ -194,7 +196,7 @@ def test_check_of_a_published_policy_names_its_path(
     wrong = folder / "policies/fast_loan/2026-07-01.toml"
     wrong.write_text(SMALL.replace("bank = 20", "bank = 21"), "utf-8")
     _, out, _ = shell("check", str(wrong))
-    assert out.startswith("refused   policies/fast_loan/2026-07-01.toml, tier[0]")
+    assert out.startswith("refused   policies/fast_loan/2026-07-01.toml, line 173, tier[0]")
 
 
 # --- diff ---------------------------------------------------------------------------------------
@@ -317,8 +319,8 @@ def test_a_change_is_copied_checked_compared_and_published(
     )
     status, out, _ = shell("check", draft(tmp_path, wrong))
     assert status == 1
-    assert "refused   draft.toml, example[" in out
-    assert "].expect.outcome: is approve, but the policy gives decline" in out
+    assert out.startswith("refused   draft.toml, line ")
+    assert ", example[30].expect.outcome: is approve, but the policy gives decline" in out
     right = wrong.replace(
         "household_debt_service_percent = 55", "household_debt_service_percent = 50"
     )

@@ -100,57 +100,61 @@ WRONG = [
         "lower R3 (620) below R2 (620)", id="an overlap: of grades",
     ),
     pytest.param(
-        changed('id = "K01"', 'id = "E01"'), "rule[1].id",
+        changed('id = "K01"', 'id = "E01"'), "rule[1] E01.id",
         "E01 is used twice; give this rule an id of its own", id="an id of a rule used twice",
     ),
     pytest.param(
-        changed('id = "C01"', 'id = "E01"'), "cap[0].id",
+        changed('id = "C01"', 'id = "E01"'), "cap[0] E01.id",
         "E01 is used twice; give this cap an id of its own", id="an id of a rule used by a cap",
     ),
     pytest.param(
         changed("requires = { max_days_past_due_24m = { at_most = 89 } }", AGE),
-        "rule[1].requires", "asks the same of the same cases as E01; keep one",
+        "rule[1] K01.requires", "asks the same of the same cases as E01; keep one",
         id="two rules that say the same",
     ),
     # shares
     pytest.param(
-        first("bank = 20,", "bank = 21,"), "tier[0].shares_percent",
+        first("bank = 20,", "bank = 21,"), "tier[0] G1.shares_percent",
         "sums to 101; loss shares must sum to 100: take 1 from one of them",
         id="shares above 100",
     ),
     pytest.param(
-        first("government = 10", "government = 5"), "tier[0].shares_percent",
+        first("government = 10", "government = 5"), "tier[0] G1.shares_percent",
         "sums to 95; loss shares must sum to 100: add 5 to one of them", id="shares below 100",
     ),
     pytest.param(
         first("bank = 20, local_guarantor = 40", "bank = 10, local_guarantor = 50"),
-        "tier[0].shares_percent.bank", "must be at least 20; take the rest from another share",
+        "tier[0] G1.shares_percent.bank", "must be at least 20; take the rest from another share",
         id="the bank bears too little",
     ),
     # better with a worse score
     pytest.param(
         changed('grade = ["R1", "R2", "R3", "R4"], village', 'grade = ["R3", "R4"], village'),
-        "tier[0].when", "add R1, R2 to grade", id="a tier that R1 and R2 miss",
+        "tier[0] G1.when", "add R1, R2 to grade", id="a tier that R1 and R2 miss",
     ),
     pytest.param(
         changed('village_rating = ["AAA", "AA"], amount', 'village_rating = ["A"], amount'),
-        "tier[0].when", "add AAA, AA to village_rating", id="a tier that better villages miss",
+        "tier[0] G1.when", "add AAA, AA to village_rating", id="a tier that better villages miss",
     ),
     pytest.param(
         changed("R5 = { AAA = 60, AA = 50, A = 40", "R5 = { AAA = 90, AA = 50, A = 40"),
-        "limit_factor_percent.R5", "lower AAA to 80 or less", id="a larger limit for a worse score",
+        "limit_factor_percent.R5.AAA", "lower R5.AAA to 80 or less",
+        id="a larger limit for a worse score",
     ),
     pytest.param(
         changed("R4 = { AAA = 80, AA = 70, A = 60", "R4 = { AAA = 80, AA = 60, A = 65"),
-        "limit_factor_percent.R4", "lower A to 60 or less", id="a larger limit for a worse village",
+        "limit_factor_percent.R4.A", "lower R4.A to 60 or less",
+        id="a larger limit for a worse village",
     ),
     pytest.param(
         changed("base_yuan = 50_000", "base_yuan = 200_000"), "limit_row",
-        "(200000 against 150000); give A no better one", id="a larger limit for a worse household",
+        "limit_row[1] 200000 against limit_row[0] 150000; lower that of limit_row[1], or raise",
+        id="a larger limit for a worse household",
     ),
     pytest.param(
         changed("spread_bp = 150", "spread_bp = 80"), "price_row",
-        "(80 against 85); give A no better one", id="a lower rate for a worse household",
+        "price_row[1] 80 against price_row[0] 85; raise that of price_row[1], or lower that of",
+        id="a lower rate for a worse household",
     ),
     pytest.param(
         changed("refer_at_least = 540", "refer_at_least = 590"), "cutoff.refer_at_least",
@@ -172,37 +176,40 @@ WRONG = [
     ),
     # an unknown characteristic
     pytest.param(
-        changed(AGE, "requires = { age_year = { at_least = 18 } }"), "rule[0].requires.age_year",
+        changed(AGE, "requires = { age_year = { at_least = 18 } }"),
+        "rule[0] E01.requires.age_year",
         "is not a fact that a policy can ask for; write age_years", id="a characteristic misspelt",
     ),
     pytest.param(
-        changed(AGE, "requires = { shoe_size = { at_least = 18 } }"), "rule[0].requires.shoe_size",
+        changed(AGE, "requires = { shoe_size = { at_least = 18 } }"),
+        "rule[0] E01.requires.shoe_size",
         "is not a fact that a policy can ask for; take one of primary_group, entity",
         id="a characteristic nobody knows",
     ),
     pytest.param(
-        changed(AGE, "requires = { dependants = { at_most = 5 } }"), "rule[0].requires.dependants",
+        changed(AGE, "requires = { dependants = { at_most = 5 } }"),
+        "rule[0] E01.requires.dependants",
         "may not be used by a policy (its use is model); ask for another fact",
         id="a characteristic of scorecards",
     ),
     pytest.param(
-        changed(AGE, 'requires = { sex = ["male"] }'), "rule[0].requires.sex",
+        changed(AGE, 'requires = { sex = ["male"] }'), "rule[0] E01.requires.sex",
         "may not be used by a policy (its use is none); ask for another fact",
         id="a characteristic nobody may use",
     ),
     pytest.param(
-        changed(AGE, f"{AGE}\nif_unknwon = 1"), "rule[0].if_unknwon",
+        changed(AGE, f"{AGE}\nif_unknwon = 1"), "rule[0] E01.if_unknwon",
         "is not a key this version knows; write if_unknown, or remove it", id="a key misspelt",
     ),
     # a range that ends before it begins
     pytest.param(
         changed(AGE, f'{AGE}\nkeyed_on = "applied_on"\nfrom = 2026-10-01\nuntil = 2026-09-30'),
-        "rule[0].until", "must not be before from (2026-10-01); exchange them or correct one",
+        "rule[0] E01.until", "must not be before from (2026-10-01); exchange them or correct one",
         id="days that end before they begin",
     ),
     pytest.param(
         changed(AGE, "requires = { age_years = { at_least = 65, at_most = 18 } }"),
-        "rule[0].requires.age_years.at_least",
+        "rule[0] E01.requires.age_years.at_least",
         "must not be above at_most (18); exchange them or correct one",
         id="numbers that end before they begin",
     ),
@@ -214,12 +221,12 @@ WRONG = [
     # what is never reached
     pytest.param(
         changed(AGE, "requires = { age_years = { at_least = 0 } }").replace(
-            'if_unknown = "refer"', 'if_unknown = "approve"', 1), "rule[0].requires",
+            'if_unknown = "refer"', 'if_unknown = "approve"', 1), "rule[0] E01.requires",
         "so the rule never speaks; remove it", id="a rule that never speaks",
     ),
     # the rest
     pytest.param(
-        first('tier = "G1"', 'tier = "G9"'), "tier[0].tier", "must be one of G0, G1",
+        first('tier = "G1"', 'tier = "G9"'), "tier[0] G9.tier", "must be one of G0, G1",
         id="a tier nobody knows",
     ),
     pytest.param(
@@ -253,7 +260,11 @@ def test_a_wrong_policy_is_refused_with_file_clause_and_remedy(
     with pytest.raises(EditionRefused) as refused:
         read_document(tmp_path / "next.toml")
     says = str(refused.value)
-    assert says.startswith(f"next.toml, {place}: ")
+    said = re.match(rf"next\.toml(?:, line (\d+))?, {re.escape(place)}: ", says)
+    assert said
+    if said[1]:
+        stands = text.splitlines()[int(said[1]) - 1]
+        assert re.split(r"[.\[ ]", place)[0] in stands or place.rpartition(".")[2] in stands
     assert remedy in says
     assert says.endswith(".")
 
@@ -371,16 +382,42 @@ def test_a_rollback_is_not_held_against_what_is_asked_of_drafts(tmp_path: Path) 
     assert Registry.open(models).in_force("credit_loan", TODAY).policy == again
 
 
+# --- what is no TOML ----------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
-    ("text", "line"),
+    ("text", "line", "remedy"),
     [
-        pytest.param(changed("base_yuan = 50_000", "base_yuan = 50 000"), None, id="a number cut"),
-        pytest.param("kind = policy\n", 1, id="a word without quotes"),
-        pytest.param('kind = "policy"\nkind = "policy"\n', 2, id="a key twice"),
+        pytest.param(changed("base_yuan = 50_000", "base_yuan = 50 000"), None,
+                     "A number has no spaces: write 350_000.", id="a number cut"),
+        pytest.param("a = 350,000\n", 1, "A number has no commas: write 350_000.", id="a comma"),
+        pytest.param("a = 1\nb = { c = 1，350，000 }\n", 2,
+                     "A number has no commas: write 1_350_000.", id="full-width commas"),
+        pytest.param("a = “text”\n", 1, "Quotation marks in TOML are straight", id="curly quotes"),
+        pytest.param('a = ["x"，"y"]\n', 1, "full-width sign: write ,.",
+                     id="a full-width comma"),
+        pytest.param("a＝1\n", 1, "is a full-width sign: write =.", id="a full-width equals sign"),
+        pytest.param("[[rule]]\na = 1\n[rule]\nb = 1\n", 3,
+                     "There are several: write [[rule]] in place of [rule].", id="single brackets"),
+        pytest.param("[rule]\na = 1\n\n[[rule]]\nb = 1\n", 4,
+                     "Write [[rule]] in place of [rule] in line 1.", id="single brackets before"),
+        pytest.param("[price]\na = 1\n[price]\nb = 1\n", 3, "[price] stands twice",
+                     id="a table twice"),
+        pytest.param("kind = policy\n", 1, "Put a text in quotation marks", id="no quotes"),
+        pytest.param('kind = "policy"\nkind = "policy"\n', 2, "kind stands twice in this table",
+                     id="a key twice"),
+        pytest.param("a = 2026/9/1\n", 1, "Write a day as 2026-09-01", id="a day with slashes"),
+        pytest.param("a = 2026-11-31\n", 1, "There is no such day.", id="no such day"),
+        pytest.param("a = True\n", 1, "Write true and false in small letters.", id="True"),
+        pytest.param("a = 0055\n", 1, "Correct it there.", id="what nobody foresaw"),
+        pytest.param("a = 55%\n", 1, "Write the number alone, without %.", id="a percentage"),
+        pytest.param("a: 1\n", 1, "Write = in place of the colon.", id="a colon"),
+        pytest.param("a = [1, 2\nb = 3\n", 2, "or a bracket is not closed.", id="an open bracket"),
+        pytest.param('a = "x\nb = 3\n', 1, "The text is not closed", id="an open text"),
     ],
-)
-def test_what_is_no_toml_is_refused_with_file_and_line(
-    tmp_path: Path, text: str, line: int | None
+)  # fmt: skip
+def test_what_is_no_toml_is_refused_with_file_line_and_remedy(
+    tmp_path: Path, text: str, line: int | None, remedy: str
 ) -> None:
     (tmp_path / "next.toml").write_text(text, "utf-8")
     line = line or text[: text.index("50 000")].count("\n") + 1
@@ -389,4 +426,110 @@ def test_what_is_no_toml_is_refused_with_file_and_line(
     says = str(refused.value)
     assert says.startswith("next.toml: is not TOML: ")
     assert f"line {line}," in says
-    assert says.endswith("Correct it there.")
+    assert remedy in says
+    assert says.endswith(".")
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16"])
+def test_another_encoding_is_named_with_the_way_out(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "next.toml").write_text(NEXT, encoding)
+    with pytest.raises(EditionRefused) as refused:
+        read_document(tmp_path / "next.toml")
+    assert str(refused.value) == (
+        f"next.toml: is not UTF-8; it looks like {encoding.upper()}. Save it as UTF-8 (in Notepad: "
+        f"Save as, Encoding UTF-8), or run: iconv -f {encoding.upper()} -t UTF-8 FILE > FILE.utf8"
+    )
+
+
+def test_bytes_of_no_encoding_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "next.toml").write_bytes(b"kind = \xff\xff\xff")
+    with pytest.raises(EditionRefused, match="is neither UTF-8 nor GB18030"):
+        read_document(tmp_path / "next.toml")
+
+
+def test_the_mark_that_windows_writes_before_a_text_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "next.toml").write_text(NEXT, "utf-8-sig")
+    assert read_document(tmp_path / "next.toml")[0].product == "credit_loan"
+
+
+def test_windows_ends_of_lines_are_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "next.toml").write_bytes(NEXT.replace("\n", "\r\n").encode())
+    assert read_document(tmp_path / "next.toml")[0].product == "credit_loan"
+
+
+def test_a_file_that_is_no_edition_is_refused_by_its_ending(tmp_path: Path) -> None:
+    (tmp_path / "next.md").write_text(NEXT, "utf-8")
+    with pytest.raises(EditionRefused, match=r"is no edition\. Policies and standards are \.toml"):
+        read_document(tmp_path / "next.md")
+
+
+# --- what a key should have been ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param(first("otherwise", "otherwize"),
+                     "E01.otherwise: is missing; write it in place of otherwize.", id="misspelt"),
+        pytest.param(changed("at_least = 18", 'at_least = "18"'),
+                     "to 1000000000000, without quotation marks: write 18.", id="in quotes"),
+        pytest.param(changed("base_yuan = 50_000", 'base_yuan = "50,000"'),
+                     "without quotation marks: write 50000.", id="in quotes with a comma"),
+        pytest.param(changed("at_least = 18", "at_least = 18.0"),
+                     "without a decimal point: write 18.", id="with a decimal point"),
+        pytest.param(changed("at_least = 18", 'at_least = "x"'), "to 1000000000000.", id="a word"),
+    ],
+)  # fmt: skip
+def test_a_slip_is_refused_with_what_was_meant(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "next.toml").write_text(text, "utf-8")
+    with pytest.raises(EditionRefused) as refused:
+        read_document(tmp_path / "next.toml")
+    assert str(refused.value).endswith(says)
+
+
+# --- examples -----------------------------------------------------------------------------------
+
+AN_EXAMPLE = """
+[[example]]
+says = "An adult"
+given = { age_years = 18 }
+expect = { outcome = "approve" }
+
+[[example]]
+says = "A child"
+given = { age_years = 17 }
+expect = { outcome = "approve", tier = "G3", rate_bp = 385 }
+"""
+OLDER = changed("at_least = 18", "at_least = 21")
+
+
+def test_every_example_that_fails_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "next.toml").write_text(OLDER + AN_EXAMPLE, "utf-8")
+    with pytest.raises(EditionRefused) as refused:
+        read_document(tmp_path / "next.toml")
+    line = (OLDER + AN_EXAMPLE).splitlines().index('expect = { outcome = "approve" }') + 1
+    correct = "correct the clause, or the example if the new answer is meant."
+    assert [fault.detail for fault in refused.value.errors] == [
+        f"next.toml, line {line}, example[1].expect.outcome: is approve, but the policy gives "
+        f"decline (An adult); {correct}",
+        f"next.toml, line {line + 5}, example[2].expect.outcome: is approve, but the policy gives "
+        f"decline; tier is G3, but the policy gives G1 (A child); {correct}",
+    ]
+    assert str(refused.value) == " ".join(fault.detail for fault in refused.value.errors)
+
+
+def test_an_example_that_holds_on_another_day_says_which(tmp_path: Path) -> None:
+    """A policy may begin in the middle of what its examples speak of."""
+    keyed = 'keyed_on = "applied_on"\nuntil = 2026-09-30\n'
+    text = changed(f"{AGE}\n", f"{AGE}\n{keyed}") + (
+        '\n[[example]]\nsays = "After it"\ngiven = { age_years = 17 }\n'
+        'expect = { outcome = "approve" }\n'
+    )
+    (tmp_path / "next.toml").write_text(text, "utf-8")
+    with pytest.raises(EditionRefused) as refused:
+        read_document(tmp_path / "next.toml")
+    assert str(refused.value).endswith(
+        "(After it); it holds on 2026-10-01, and a day that an example does not state is the "
+        "policy's first, 2026-09-01: state applied_on or loan_start or guarantee_start in it, or "
+        "correct valid_from."
+    )
