@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from typing import Any, Generic, NoReturn, TypeVar
 
 from loansvc.application import PRODUCTS
-from loansvc.errors import EditionRefused, FieldError, NoEditionInForce
+from loansvc.errors import EditionRefused, NoEditionInForce
 
 KINDS = ("scorecard", "villages", "policy", "rates")  # the four that a decision is made under
 EVERY_KIND = (*KINDS, "standard")  # and those that help to make them
@@ -186,14 +186,14 @@ class Reader:
 
     def refuse(self, key: str, why: str) -> NoReturn:
         """Refuse the document at this key."""
-        raise EditionRefused(self.fault(key, why).detail)
+        raise EditionRefused(self.fault(key, why))
 
-    def fault(self, key: str, why: str) -> FieldError:
-        """What a refusal says: file, line where it is known, place, and what is wrong."""
+    def fault(self, key: str, why: str) -> str:
+        """The sentence of a refusal: file, line where it is known, place, and what is wrong."""
         place = self._place_of(key)
         line = self.line_of(place)
         at = self.file if line is None else f"{self.file}, line {line}"
-        return FieldError(place, EditionRefused.code, f"{at}, {place}: {why}.")
+        return f"{at}, {place}: {why}."
 
     def _place_of(self, key: str) -> str:
         return ".".join(part for part in (self.place, key) if part)

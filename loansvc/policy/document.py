@@ -107,8 +107,8 @@ def read_policy(reader: Reader, head: Head) -> Policy:
             f"must not be above approve_at_least ({policy.approve_at_least}); lower it",
         )
     check_order(policy, reader)
-    facts = check_examples(policy, reader, valid_from=head.valid_from)
-    return replace(policy, example_facts=facts)
+    facts, examples = check_examples(policy, reader, valid_from=head.valid_from)
+    return replace(policy, example_facts=facts, examples=examples)
 
 
 def _read_vouching(reader: Reader, clauses: list[tuple[str, Clause]]) -> dict[str, frozenset[str]]:

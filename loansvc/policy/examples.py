@@ -34,8 +34,13 @@ EXPECTED = (
 )  # fmt: skip
 
 
-def check_examples(policy: Policy, reader: Reader, *, valid_from: date) -> dict[str, Any]:
-    """Run every `[[example]]`; gives `[example_facts]`, the facts each one starts from.
+Facts = dict[str, Any]
+
+
+def check_examples(
+    policy: Policy, reader: Reader, *, valid_from: date
+) -> tuple[Facts, tuple[Facts, ...]]:
+    """Run every `[[example]]`; gives `[example_facts]`, which each starts from, and those of each.
 
     A day that they do not state is the policy's first.
 
@@ -46,13 +51,14 @@ def check_examples(policy: Policy, reader: Reader, *, valid_from: date) -> dict[
     for name in ALWAYS_KNOWN:
         table.value(name)
     plain = dict.fromkeys(DATE_FACTS, valid_from) | _read_facts(table)
-    faults = []
+    faults, cases = [], []
     for example in reader.tables("example", at_least=1):
         with example:
             says = example.text("says")
             given = _read_facts(example.table("given"))
             expected = _read_expected(example)
-            answer = _answer(policy, plain | given)
+            cases.append(plain | given)
+            answer = _answer(policy, cases[-1])
             wrong = [key for key, wanted in expected.items() if wanted != answer[key]]
             if wrong:
                 told = "; ".join(
@@ -61,12 +67,12 @@ def check_examples(policy: Policy, reader: Reader, *, valid_from: date) -> dict[
                     for key in wrong
                 )
                 stated = {*given, *table.keys()}
-                hint = _days_text(policy, plain | given, expected, stated, valid_from)
+                hint = _days_text(policy, cases[-1], expected, stated, valid_from)
                 why = f"{told} ({says}); {hint or CORRECT}"
                 faults.append(example.fault(f"expect.{wrong[0]}", why))
     if faults:
-        raise EditionRefused(" ".join(fault.detail for fault in faults), errors=faults)
-    return plain
+        raise EditionRefused(" ".join(faults), faults=faults)
+    return plain, tuple(cases)
 
 
 def _read_expected(example: Reader) -> dict[str, Any]:

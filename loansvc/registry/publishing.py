@@ -181,7 +181,7 @@ def _check_policy(
     name: str,
 ) -> None:
     if refused := _policy_faults(policy, entry, entries, folder, name):
-        raise EditionRefused(" ".join(refused))
+        raise EditionRefused(" ".join(refused), faults=refused)
 
 
 def published_in(folder: Path) -> list[dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from dataclasses import replace
@@ -13,9 +14,10 @@ from typing import Any
 import pytest
 
 from loansvc import cli
-from loansvc.application import PRODUCTS
+from loansvc.application import CATALOGUE, PRODUCTS
 from loansvc.cli import policies
 from loansvc.policy.coverage import coverage
+from loansvc.policy.rules import CONTEXT_LABELS
 from loansvc.registry import Registry
 from loansvc.registry.publishing import publish
 from tests.small import POLICY, publish_text, small_models
@@ -93,9 +95,41 @@ def test_check_lists_what_no_case_reaches_and_goes_well(shell: Any, tmp_path: Pa
 
 def test_check_lists_what_is_to_be_verified(shell: Any, tmp_path: Path) -> None:
     weak = NEXT.replace('source_grade = "A"', 'source_grade = "E"\nverify = true', 1)
-    _, out, _ = shell("check", draft(tmp_path, weak))
+    _, out, _ = shell("check", draft(tmp_path, weak), "--verify")
     assert "1 to verify" in out
     assert "  verify  vouching               [E] test" in out
+
+
+def test_check_counts_what_is_to_be_verified_and_lists_it_only_if_asked(
+    shell: Any, tmp_path: Path
+) -> None:
+    weak = NEXT.replace('source_grade = "A"', 'source_grade = "E"\nverify = true', 1)
+    _, out, _ = shell("check", draft(tmp_path, weak))
+    assert "1 to verify" in out
+    assert "  verify  " not in out
+
+
+def test_check_notes_what_the_writer_of_a_draft_may_have_overlooked(
+    shell: Any, tmp_path: Path
+) -> None:
+    """A bound that the text does not say, and that no example stands on both sides of."""
+    status, out, err = shell(
+        "check", draft(tmp_path, NEXT.replace("at_least = 18", "at_least = 21"))
+    )
+    assert (status, err) == (0, "")
+    assert [line for line in out.splitlines() if line.startswith("  note")] == [
+        "  note    E01                    asks for >= 21, but its zh says: 申请人年满18周岁",
+        "  note    E01                    asks for >= 21, but its en says: Applicant is 18 or "
+        "older",
+        "  note    E01                    is new or changed: no [[example]] has age_years = 20 and "
+        "none 21; add one",
+    ]
+
+
+def test_check_notes_nothing_of_what_is_published(shell: Any) -> None:
+    """The first policy of a product has no edition before it: every bound would be new."""
+    _, out, _ = shell("check")
+    assert "  note  " not in out
 
 
 def test_check_says_when_a_review_is_overdue(shell: Any, tmp_path: Path) -> None:
@@ -197,6 +231,23 @@ def test_check_of_a_published_policy_names_its_path(
     wrong.write_text(SMALL.replace("bank = 20", "bank = 21"), "utf-8")
     _, out, _ = shell("check", str(wrong))
     assert out.startswith("refused   policies/fast_loan/2026-07-01.toml, line 173, tier[0]")
+
+
+# --- facts --------------------------------------------------------------------------------------
+
+
+def test_facts_are_those_of_the_page(shell: Any) -> None:
+    """The page is written by `loansvc policy facts`; write it again when a fact is new."""
+    page = (Path(__file__).parents[2] / "docs" / "policy_facts.md").read_text("utf-8")
+    status, out, err = shell("facts")
+    assert (status, err) == (0, "")
+    assert page[page.index("| name in a policy") :] == out
+
+
+def test_every_fact_that_a_policy_may_ask_for_has_a_line(shell: Any) -> None:
+    names = re.findall(r"^\| `(\w+)` \|", shell("facts")[1], re.MULTILINE)
+    allowed = [row.name for row in CATALOGUE.values() if row.use in ("policy", "both")]
+    assert sorted(names) == sorted([*allowed, *CONTEXT_LABELS])
 
 
 # --- diff ---------------------------------------------------------------------------------------

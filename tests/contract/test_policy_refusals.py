@@ -509,13 +509,13 @@ def test_every_example_that_fails_is_told_at_once(tmp_path: Path) -> None:
         read_document(tmp_path / "next.toml")
     line = (OLDER + AN_EXAMPLE).splitlines().index('expect = { outcome = "approve" }') + 1
     correct = "correct the clause, or the example if the new answer is meant."
-    assert [fault.detail for fault in refused.value.errors] == [
+    assert list(refused.value.faults) == [
         f"next.toml, line {line}, example[1].expect.outcome: is approve, but the policy gives "
         f"decline (An adult); {correct}",
         f"next.toml, line {line + 5}, example[2].expect.outcome: is approve, but the policy gives "
         f"decline; tier is G3, but the policy gives G1 (A child); {correct}",
     ]
-    assert str(refused.value) == " ".join(fault.detail for fault in refused.value.errors)
+    assert str(refused.value) == " ".join(refused.value.faults)
 
 
 def test_an_example_that_holds_on_another_day_says_which(tmp_path: Path) -> None:
