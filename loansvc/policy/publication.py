@@ -11,6 +11,7 @@ from itertools import count
 
 from loansvc.policy import Policy
 from loansvc.policy.terms import Cap
+from loansvc.reasons import PLAIN_REASONS
 
 
 def faults(policy: Policy, published: Mapping[str, Policy]) -> list[str]:
@@ -19,7 +20,7 @@ def faults(policy: Policy, published: Mapping[str, Policy]) -> list[str]:
     `published` are the policies of the product that are published, by the name of their file, the
     first of them first.
     """
-    return [*_changed_ids(policy, published), *_capped_spreads(policy)]
+    return [*_taken_ids(policy), *_changed_ids(policy, published), *_capped_spreads(policy)]
 
 
 # --- an id keeps its meaning --------------------------------------------------------------------
@@ -40,6 +41,13 @@ def meanings(policy: Policy) -> dict[str, Meaning]:
 def _facts_of(cap: Cap) -> Iterator[str]:
     yield cap.percent_of or ""
     yield cap.less or ""
+
+
+def _taken_ids(policy: Policy) -> Iterator[str]:
+    """Ids that the program gives to reasons of its own: L01 of the limit, S01 of an input."""
+    for id_, (kind, *_) in meanings(policy).items():
+        if id_ in PLAIN_REASONS or _is_numbered(id_, "S"):
+            yield f"{kind} {id_}: is the code of one of the program's own reasons; take another id"
 
 
 def _changed_ids(policy: Policy, published: Mapping[str, Policy]) -> Iterator[str]:

@@ -341,6 +341,15 @@ UNPUBLISHABLE = [
         "rule C01: asks for policy_loans", id="a cap's id for a rule",
     ),
     pytest.param(
+        changed('id = "R01"', 'id = "L01"'),
+        "rule L01: is the code of one of the program's own reasons; take another id",
+        id="the code of a reason of the limit",
+    ),
+    pytest.param(
+        changed('id = "R01"', 'id = "S27"'), "rule S27: is the code of one of the program's own",
+        id="the code of a reason of the scorecard",
+    ),
+    pytest.param(
         changed("spread_bp = 150", "spread_bp = 1100"),
         "price_row[1].spread_bp: is 1100, above price.most_spread_bp (200)", id="a spread capped",
     ),
