@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -20,6 +20,9 @@ from loansvc.errors import EditionRefused, NoEditionInForce
 
 KINDS = ("scorecard", "villages", "policy", "rates")  # the four that a decision is made under
 EVERY_KIND = (*KINDS, "standard")  # and those that help to make them
+CALLED_BY = ("id", "tier", "grade")  # the keys by which a table of a list calls itself
+LONGEST_NAME = 12  # characters; whatever is longer is no name
+ALIKE = 0.8  # how alike a key must be to be taken for one that is missing (1: the same)
 COUNTY = "county"  # the `product` of registers and rates, which hold for every product
 ROLES = ("champion", "challenger")
 
@@ -136,16 +139,25 @@ def read_head(reader: Reader) -> Head:
 class Reader:
     """Reads one table of a document, key by key, and refuses what is missing, wrong or unknown.
 
-    Every refusal names the file and the place: `policies/x.toml, rule[3].at_least: must be …`.
-    Use it as a context manager: leaving the block refuses keys that nobody asked for.
+    Every refusal names the file and the place: `policies/x.toml, rule[3] K02.otherwise: must be …`,
+    a list's tables counted from 0 and called by what they call themselves. `line_of` tells the line
+    in which a place stands, for those who have the text. Use it as a context manager: leaving the
+    block refuses keys that nobody asked for.
 
     >>> with Reader({"a": 1}, file="f.json") as r:
     ...     r.integer("a", low=0, high=9)
     1
     """
 
-    def __init__(self, table: Any, *, file: str, place: str = "") -> None:
-        self.file, self.place = file, place
+    def __init__(
+        self,
+        table: Any,
+        *,
+        file: str,
+        place: str = "",
+        line_of: Callable[[str], int | None] = lambda _: None,
+    ) -> None:
+        self.file, self.place, self.line_of = file, place, line_of
         if not isinstance(table, Mapping):
             raise EditionRefused(
                 f"{file}, {place or 'document'}: must be a table of keys; write it as one."
@@ -157,11 +169,11 @@ class Reader:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        unknown = sorted(set(self._table) - self._asked)
+        unknown = self._unasked()
         if kind is None and unknown:
-            meant = get_close_matches(str(unknown[0]), self._asked, n=1)
+            meant = get_close_matches(unknown[0], self._asked, n=1)
             remedy = f"write {meant[0]}, or remove it" if meant else "remove it"
-            self.refuse(str(unknown[0]), f"is not a key this version knows; {remedy}")
+            self.refuse(unknown[0], f"is not a key this version knows; {remedy}")
 
     def __contains__(self, key: str) -> bool:
         self._asked.add(key)
@@ -174,14 +186,28 @@ class Reader:
 
     def refuse(self, key: str, why: str) -> NoReturn:
         """Refuse the document at this key."""
-        place = ".".join(part for part in (self.place, key) if part)
-        raise EditionRefused(f"{self.file}, {place}: {why}.")
+        raise EditionRefused(self.fault(key, why))
+
+    def fault(self, key: str, why: str) -> str:
+        """The sentence of a refusal: file, line where it is known, place, and what is wrong."""
+        place = self._place_of(key)
+        line = self.line_of(place)
+        at = self.file if line is None else f"{self.file}, line {line}"
+        return f"{at}, {place}: {why}."
+
+    def _place_of(self, key: str) -> str:
+        return ".".join(part for part in (self.place, key) if part)
 
     def value(self, key: str) -> Any:
         """The value, which must be there."""
         if key not in self:
-            self.refuse(key, "is missing; add it")
+            meant = get_close_matches(key, self._unasked(), n=1, cutoff=ALIKE)
+            instead = f"; write it in place of {meant[0]}" if meant else "; add it"
+            self.refuse(key, f"is missing{instead}")
         return self._table[key]
+
+    def _unasked(self) -> list[str]:
+        return sorted(str(key) for key in set(self._table) - self._asked)
 
     def text(self, key: str, default: str | None = None) -> str:
         """A text that is not empty."""
@@ -214,7 +240,7 @@ class Reader:
             return default
         value = self.value(key)
         if type(value) is not int or not low <= value <= high:
-            self.refuse(key, f"must be a whole number from {low} to {high}")
+            self.refuse(key, f"must be a whole number from {low} to {high}{_unquoted(value)}")
         return int(value)
 
     def number(self, key: str, *, low: float, high: float) -> float:
@@ -248,8 +274,28 @@ class Reader:
         value = self.value(key) if at_least or key in self else []
         if not isinstance(value, list) or len(value) < at_least:
             self.refuse(key, f"must be a list of at least {at_least} tables")
-        return (self._inner(part, f"{key}[{i}]") for i, part in enumerate(value))
+        return (self._inner(part, _called(f"{key}[{i}]", part)) for i, part in enumerate(value))
 
     def _inner(self, table: Any, key: str) -> Reader:
-        place = ".".join(part for part in (self.place, key) if part)
-        return Reader(table, file=self.file, place=place)
+        return Reader(table, file=self.file, place=self._place_of(key), line_of=self.line_of)
+
+
+def _called(place: str, table: Any) -> str:
+    """The place of a table in a list, with what it calls itself, so that a person can look for it.
+
+    >>> _called("rule[13]", {"id": "K02"}), _called("limit_row[3]", {"base_yuan": 1})
+    ('rule[13] K02', 'limit_row[3]')
+    """
+    names = [table.get(key) for key in CALLED_BY] if isinstance(table, Mapping) else []
+    name = next((n for n in names if isinstance(n, str) and n.isascii() and n.isalnum()), "")
+    return f"{place} {name}" if 0 < len(name) <= LONGEST_NAME else place
+
+
+def _unquoted(value: Any) -> str:
+    """What to write in place of a whole number in quotation marks or with a decimal point."""
+    figures = value.replace(",", "").replace("_", "").strip() if isinstance(value, str) else ""
+    if figures.isascii() and figures.isdigit() and len(figures) <= LONGEST_NAME:
+        return f", without quotation marks: write {int(figures)}"
+    if type(value) is float and value.is_integer():
+        return f", without a decimal point: write {int(value)}"
+    return ""

@@ -212,10 +212,17 @@ class LedgerDamaged(LoanError):
 
 
 class EditionRefused(LoanError):
-    """An edition file is wrong, truncated, unlocked or changed. Says which file and what to do."""
+    """An edition file is wrong, truncated, unlocked or changed. Says which file and what to do.
+
+    `faults` are its sentences one by one, where several things are wrong at once.
+    """
 
     code = "edition_refused"
     status = 500
+
+    def __init__(self, detail: str, *, faults: Sequence[str] = ()) -> None:
+        super().__init__(detail)
+        self.faults = tuple(faults) or (detail,)
 
 
 class OverBudget(EditionRefused):

@@ -12,7 +12,7 @@ from loansvc.cli.decisions import print_json
 from loansvc.comparison import Comparison, Difference, Line, compare
 from loansvc.comparison.page import page
 from loansvc.editions import ROLES, Edition, Reader, in_force
-from loansvc.errors import NotFound
+from loansvc.errors import EditionRefused, NotFound
 from loansvc.files import write_whole
 from loansvc.registry import Registry, read_plain
 from loansvc.scorecard.document import read_scorecard
@@ -54,6 +54,10 @@ def _read(which: str) -> dict[str, Any]:
     if not path.is_file():
         folder = Settings.from_environment().models_folder
         path = folder / _published(Registry.open(folder), which).path
+    if path.suffix == ".toml":
+        raise EditionRefused(
+            f"{which}: is no card. compare is for scorecards; for policies: loansvc policy diff A B"
+        )
     document = read_plain(path)
     # Not only cards of a product: whatever table a card was trained on, its bins can be compared.
     read_scorecard(Reader(document, file=path.name), own="product" not in document)

@@ -67,6 +67,8 @@ def publish_(
         click.echo(f"No impact was measured: {line}.", err=True)
     if edition.valid_from < now().date():
         click.echo("It holds from a day gone by; recorded decisions stay as they are.", err=True)
+    elif edition.valid_from == now().date() and edition.kind in ("policy", "scorecard"):
+        click.echo("It holds from today; what was decided today before stays as it is.", err=True)
 
 
 def _impact_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -12,13 +13,16 @@ import click
 from loansvc.application import PRODUCTS
 from loansvc.cli.decisions import print_json
 from loansvc.cli.editions import a_file
-from loansvc.editions import ROLES, Edition, in_force
+from loansvc.editions import ROLES, Edition, Head, digest_of, in_force
 from loansvc.errors import EditionRefused, NotFound
 from loansvc.policy import Policy
 from loansvc.policy.changes import Change
 from loansvc.policy.coverage import KINDS, coverage
 from loansvc.policy.differences import PARTS, differences
+from loansvc.policy.facts import as_markdown
+from loansvc.policy.notes import Note, notes
 from loansvc.registry import Registry, read_document
+from loansvc.registry.publishing import policy_refusals, published_in
 from loansvc.settings import Settings
 from loansvc.underwriting import now
 
@@ -32,23 +36,25 @@ def policy() -> None:
 
 @policy.command()
 @click.argument("files", type=a_file, nargs=-1)
+@click.option("--verify", is_flag=True, help="List the clauses that are still to be verified.")
 @click.option("--json", "json_", is_flag=True, help="Print everything found, as JSON.")
-def check(files: tuple[Path, ...], *, json_: bool) -> None:
+def check(files: tuple[Path, ...], *, verify: bool, json_: bool) -> None:
     """Check policy FILES (all published ones by default), before they are published.
 
-    Reads each and runs its examples, tries it on generated cases, and lists what no case reaches
-    and which clauses are still to be verified. Exit 1 if one is refused.
+    Reads each and runs its examples, holds it against the published policies of its product, tries
+    it on generated cases, and tells what no case reaches and what may have been overlooked. Exit 1
+    if one is refused.
     """
     folder = Settings.from_environment().models_folder
     if not files:  # the published ones must be those that the lock names
         Registry.open(folder)
     paths = files or tuple(sorted((folder / "policies").rglob("*.toml")))
-    found = [_checked(path, _name_of(path, folder)) for path in paths]
+    found = [_checked(path, folder) for path in paths]
     if json_:
         print_json({"data": found})
     else:
         for one in found:
-            _print_checked(one)
+            _print_checked(one, verify=verify)
     refused = sum(not one["good"] for one in found)
     if refused:
         raise EditionRefused(
@@ -61,27 +67,32 @@ def _name_of(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
 
-def _checked(path: Path, name: str) -> dict[str, Any]:
-    """What there is to say of one file."""
+def _checked(path: Path, folder: Path) -> dict[str, Any]:
+    """What there is to say of one file, held against what is published in the folder."""
+    name = _name_of(path, folder)
     try:
         head, content = read_document(path, name=name)
     except EditionRefused as error:
-        return {"file": name, "good": False, "refused": [error.detail]}
+        return {"file": name, "good": False, "refused": list(error.faults)}
     if not isinstance(content, Policy):
         raise EditionRefused(f"{name}: is a {head.kind}, not a policy. Name files of policies.")
     covered = coverage(content, first_day=head.valid_from)
+    published = published_in(folder)
+    refused = [f"{name}, {what}." for what in covered.broken]
+    refused += policy_refusals(path.read_bytes(), head, content, folder, name)
     return {
         "file": name,
-        "good": not covered.broken,
-        "refused": [f"{name}, {what}." for what in covered.broken],
+        "good": not refused,
+        "refused": refused,
         "product": head.product,
         "valid_from": head.valid_from.isoformat(),
         "review_by": content.review_by.isoformat(),
-        "review_overdue": content.review_by < now().date(),
+        "review_overdue": content.review_by < now().date() and not _is_replaced(path, published),
         "rules": len(content.rules),
         "clauses": len(content.clauses),
         "texts_missing": content.n_texts_missing,
         "coverage": covered.to_dict(),
+        "notes": [asdict(note) for note in _notes(path, head, content, folder, published)],
         "to_verify": [
             {"place": place, "source_grade": clause.source_grade, "reference": clause.reference}
             for place, clause in content.clauses
@@ -90,7 +101,33 @@ def _checked(path: Path, name: str) -> dict[str, Any]:
     }
 
 
-def _print_checked(one: dict[str, Any]) -> None:
+def _notes(
+    path: Path, head: Head, policy: Policy, folder: Path, published: Sequence[dict[str, str]]
+) -> tuple[Note, ...]:
+    """What the writer of a draft may have overlooked against the policy before; of drafts alone."""
+    if any(e["digest"] == digest_of(path.read_bytes()) for e in published):
+        return ()
+    earlier = [
+        (e["valid_from"], e["path"])
+        for e in published
+        if (e["kind"], e["product"]) == ("policy", head.product)
+        and e["valid_from"] < head.valid_from.isoformat()
+    ]
+    return notes(policy, read_document(folder / max(earlier)[1])[1] if earlier else None)
+
+
+def _is_replaced(path: Path, published: Sequence[dict[str, str]]) -> bool:
+    """Whether this is a published policy, and a later one of its product holds by now."""
+    digest, today = digest_of(path.read_bytes()), now().date().isoformat()
+    last = max((e["valid_from"] for e in published if e["digest"] == digest), default=today)
+    product = next((e["product"] for e in published if e["digest"] == digest), "")
+    return any(
+        (e["kind"], e["product"]) == ("policy", product) and last < e["valid_from"] <= today
+        for e in published
+    )
+
+
+def _print_checked(one: dict[str, Any], *, verify: bool) -> None:
     for refused in one["refused"]:
         click.echo(f"refused   {refused}")
     if not one["good"]:
@@ -113,7 +150,9 @@ def _print_checked(one: dict[str, Any]) -> None:
     for missed in covered["missed"]:
         place = f"{missed['place']} {missed['what']}"
         click.echo(f"  missed  {place:<22} {missed['why']}")
-    for weak in one["to_verify"]:
+    for note in one["notes"]:
+        click.echo(f"  note    {note['place']:<22} {note['text']}")
+    for weak in one["to_verify"] if verify else ():
         click.echo(f"  verify  {weak['place']:<22} [{weak['source_grade']}] {weak['reference']}")
 
 
@@ -197,6 +236,12 @@ def _print_changes(changes: tuple[Change, ...], *, zh: bool) -> None:
             click.echo(f"\n{part_zh if zh else part_en}")
         for change in of_part:
             click.echo(f"  {change.zh if zh else change.en}")
+
+
+@policy.command()
+def facts() -> None:
+    """Print the facts that a policy may ask for, as the table of docs/policy_facts.md."""
+    click.echo(as_markdown(), nl=False)
 
 
 COMMANDS = (policy,)

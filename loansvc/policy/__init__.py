@@ -59,7 +59,8 @@ GRAVE: Mapping[str, Any] = {"aml_listed": "no", "dishonest_debtor": "no", "days_
 class Policy:
     """One product's rule book. Rows of each table are tried from top to bottom.
 
-    `example_facts`: what its examples start from, `score` and `lpr_bp` among them; no rule.
+    `example_facts`: what its examples start from, `score` and `lpr_bp` among them, `examples`: the
+    facts of each; no rules.
     """
 
     product: str
@@ -90,6 +91,7 @@ class Policy:
     to_verify: bool
     change_budget: ChangeBudget = PROPOSED_CHANGE_BUDGET
     example_facts: Mapping[str, Any] = field(default_factory=dict)
+    examples: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def n_texts_missing(self) -> int:

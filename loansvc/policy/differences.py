@@ -68,7 +68,12 @@ TABLES = {
     "fund": ("担保基金限额", "The fund's caps"),
     "change_budget": ("变更限度", "The change budget"),
 }
-NOT_COMPARED = ("example_facts", "to_verify", "clauses")  # `clauses`: by what they stand in
+NOT_COMPARED = (
+    "example_facts",
+    "examples",
+    "to_verify",
+    "clauses",
+)  # `clauses`: by what they stand in
 NONE: Text = ("无", "none")
 Telling: TypeAlias = Callable[[Any], Text]
 

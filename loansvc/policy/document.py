@@ -107,8 +107,8 @@ def read_policy(reader: Reader, head: Head) -> Policy:
             f"must not be above approve_at_least ({policy.approve_at_least}); lower it",
         )
     check_order(policy, reader)
-    facts = check_examples(policy, reader, valid_from=head.valid_from)
-    return replace(policy, example_facts=facts)
+    facts, examples = check_examples(policy, reader, valid_from=head.valid_from)
+    return replace(policy, example_facts=facts, examples=examples)
 
 
 def _read_vouching(reader: Reader, clauses: list[tuple[str, Clause]]) -> dict[str, frozenset[str]]:
@@ -243,17 +243,17 @@ def _read_factors(reader: Reader, clauses: list[tuple[str, Clause]]) -> dict[str
         for r in VILLAGE_RATINGS:
             if factors[better][r] < factors[worse][r]:
                 reader.refuse(
-                    worse,
-                    f"must not be above {better} for any village rating; lower {r} "
-                    f"to {factors[better][r]} or less",
+                    f"{worse}.{r}",
+                    f"is {factors[worse][r]} and must not be above {better}.{r}, of the better "
+                    f"score grade; lower {worse}.{r} to {factors[better][r]} or less",
                 )
     for grade, percent in factors.items():
         for a, b in pairwise(GRADES):
             if percent[a] < percent[b]:
                 reader.refuse(
-                    grade,
-                    "must not rise from a better to a worse village rating; "
-                    f"lower {b} to {percent[a]} or less",
+                    f"{grade}.{b}",
+                    f"is {percent[b]} and must not rise from a better to a worse village rating; "
+                    f"lower {grade}.{b} to {percent[a]} or less, or raise {grade}.{a}",
                 )
     return factors
 
@@ -294,7 +294,14 @@ def _number_fact(table: Reader, key: str) -> str | None:
     if fact_words(fact):
         table.refuse(key, f"must be a number, and {fact} is a word; name a number")
     # Read as a test to reuse its refusal of unknown and barred facts.
-    read_tests(Reader({fact: {"at_least": 0}}, file=table.file, place=f"{table.place}.{key}"))
+    read_tests(
+        Reader(
+            {fact: {"at_least": 0}},
+            file=table.file,
+            place=f"{table.place}.{key}",
+            line_of=table.line_of,
+        )
+    )
     return fact
 
 

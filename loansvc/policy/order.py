@@ -133,14 +133,22 @@ def check_order(policy: Policy, reader: Reader) -> None:
             if not any(test.fact == fact for test in tests):
                 continue
             for facts in representative_facts([t for t in tests if t.fact != fact]):
-                figures = [getattr(first_match(rows, {**facts, fact: w}), figure) for w in order]
-                for (better, a), (worse, b) in pairwise(zip(order, figures, strict=True)):
+                found = [first_match(rows, {**facts, fact: word}) for word in order]
+                for (better, above), (worse, below) in pairwise(zip(order, found, strict=True)):
+                    a, b = getattr(above, figure), getattr(below, figure)
                     if sign * (a - b) < 0:
+                        place, worse_place = (_place(key, rows, row) for row in (above, below))
+                        more, less = ("lower", "raise") if sign > 0 else ("raise", "lower")
                         reader.refuse(
                             key,
-                            f"gives {fact} {worse} a better {figure} than {better} ({b} against "
-                            f"{a}); give {worse} no better one",
+                            f"gives {fact} {worse} a better {figure} than {better}: {worse_place} "
+                            f"{b} against {place} {a}; {more} that of {worse_place}, or {less} "
+                            f"that of {place}",
                         )
+
+
+def _place(key: str, rows: Sequence[Any], row: Any) -> str:
+    return f"{key}[{next(i for i, other in enumerate(rows) if other is row)}]"
 
 
 def representative_facts(tests: Sequence[Test]) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ CONTEXT_WORDS = {
 # Days a clause can be keyed to. A day that the application does not state is the one before it.
 DATE_FACTS = ("applied_on", "loan_start", "guarantee_start")
 CONTEXT_NUMBERS = ("policy_loans", "outstanding_yuan", "matrix_limit_yuan")
+ALIKE = (0.75, 0.6)  # how alike a name must be to be offered for one nobody knows, close ones first
 MOST = 10**12  # more than any number a policy may name
 CONTEXT_LABELS = {
     "village_rating": ("村信用等级", "village rating"),
@@ -192,9 +193,12 @@ def like_fact(fact: str) -> str:
 
     >>> like_fact("household_debt_percent")
     'write household_debt_service_percent'
+    >>> like_fact("debt_service_pct")
+    'write household_debt_service_percent'
     """
     known = [row.name for row in CATALOGUE.values() if row.use in ("policy", "both")]
-    meant = get_close_matches(fact, [*known, *CONTEXT_LABELS], n=3, cutoff=0.75)
+    names = [*known, *CONTEXT_LABELS]
+    meant = next(filter(None, (get_close_matches(fact, names, cutoff=c) for c in ALIKE)), None)
     return f"write {' or '.join(meant)}" if meant else f"take one of {', '.join(known)}"
 
 

@@ -13,6 +13,7 @@ from loansvc.editions import ROLES, Edition, Head, Reader, digest_of, read_head
 from loansvc.errors import EditionRefused
 from loansvc.policy.document import read_policy
 from loansvc.rates import read_rates
+from loansvc.registry.text import line_finder, text_of, toml_remedy
 from loansvc.scorecard.document import read_scorecard
 from loansvc.standards import read_standard
 from loansvc.villages.document import read_register
@@ -124,7 +125,10 @@ def read_bytes(path: Path, name: str) -> bytes:
 
 def parse_document(data: bytes, name: str) -> tuple[Head, Any]:
     """Head and content of one document, every key of it known and in place."""
-    with Reader(parse(data, name, Path(name).suffix), file=name) as reader:
+    suffix = Path(name).suffix
+    document = parse(data, name, suffix)
+    line_of = line_finder(text_of(data, name)) if suffix == ".toml" else lambda _: None
+    with Reader(document, file=name, line_of=line_of) as reader:
         head = read_head(reader)
         if head.kind == "scorecard":
             return head, read_scorecard(reader)
@@ -163,14 +167,18 @@ def read_plain(path: Path) -> dict[str, Any]:
 
 def parse(data: bytes, name: str, suffix: str) -> Any:
     """TOML or strict JSON: no key twice, no NaN."""
+    if suffix not in (".toml", ".json"):
+        raise EditionRefused(
+            f"{name}: is no edition. Policies and standards are .toml files, all others .json."
+        )
+    text = text_of(data, name)
     try:
-        text = data.decode("utf-8")
         if suffix == ".toml":
             return tomllib.loads(text)
         return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        form = suffix[1:].upper() or "JSON"
-        raise EditionRefused(f"{name}: is not {form}: {error}. Correct it there.") from None
+        remedy = toml_remedy(text, str(error)) if suffix == ".toml" else "Correct it there."
+        raise EditionRefused(f"{name}: is not {suffix[1:].upper()}: {error}. {remedy}") from None
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

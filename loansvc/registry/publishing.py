@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 from loansvc.editions import COUNTY, ROLES, Edition, Head, digest_of, to_text
 from loansvc.errors import EditionRefused
 from loansvc.files import alone_in, write_whole
+from loansvc.policy import Policy
+from loansvc.policy.publication import faults
 from loansvc.provenance import (
     NONE_NEEDED,
     impact_assessment_of,
@@ -82,7 +84,7 @@ def publish(
     _check_reason(reason, source.name)
     folder.mkdir(parents=True, exist_ok=True)
     with alone_in(folder):
-        entries = read_lock(folder) if (folder / LOCK).exists() else []
+        entries = published_in(folder)
         entry = {
             "kind": head.kind,
             "product": head.product,
@@ -96,6 +98,8 @@ def publish(
         if isinstance(content, Scorecard):
             training = parse(data, source.name, source.suffix).get("training")
             _check_governance(content, training, entry, entries, source.name)
+        if isinstance(content, Policy):
+            _check_policy(content, entry, entries, folder, source.name)
         if isinstance(content, Register):
             _check_register(content, entry, entries, folder, today=today, name=source.name)
         entry |= {"reason": reason} if reason else {}
@@ -148,11 +152,76 @@ def _check_publication(
 ) -> None:
     if entry["valid_from"] < head.valid_from.isoformat():
         raise EditionRefused(f"{name}: cannot hold before its own first day {head.valid_from}.")
-    if any(all(other[k] == entry[k] for k in PLACE) for other in entries):
-        raise EditionRefused(
-            f"{name}: another {entry['role']} {head.kind} of {head.product} starts on "
-            f"{entry['valid_from']}. Choose a later first day: --valid-from DATE"
+    if refusal := _place_taken(entry, entries):
+        raise EditionRefused(f"{name}: {refusal}")
+
+
+def _place_taken(entry: Mapping[str, str], entries: Sequence[Mapping[str, str]]) -> str | None:
+    """Why a publication cannot start on its day beside those there are, and what to do, or None."""
+    there = [other for other in entries if all(other[k] == entry[k] for k in PLACE)]
+    if not there:
+        return None
+    if there[0]["digest"] == entry["digest"]:
+        return (
+            f"is already published, as {there[0]['path']} from {entry['valid_from']}; there is "
+            "nothing to do. To let it hold again from a later day: --valid-from DATE"
         )
+    return (
+        f"another {entry['role']} {entry['kind']} of {entry['product']} starts on "
+        f"{entry['valid_from']} ({there[0]['path']}). Choose a later first day: valid_from in the "
+        "file, or --valid-from DATE"
+    )
+
+
+def _check_policy(
+    policy: Policy,
+    entry: dict[str, str],
+    entries: Sequence[dict[str, str]],
+    folder: Path,
+    name: str,
+) -> None:
+    if refused := _policy_faults(policy, entry, entries, folder, name):
+        raise EditionRefused(" ".join(refused), faults=refused)
+
+
+def published_in(folder: Path) -> list[dict[str, str]]:
+    """The publications of a folder; none in one that has no lock yet."""
+    return read_lock(folder) if (folder / LOCK).exists() else []
+
+
+def policy_refusals(data: bytes, head: Head, policy: Policy, folder: Path, name: str) -> list[str]:
+    """What `publish` would say against a policy that was read, a sentence each.
+
+    Of one that is published already nothing is asked: it stays as it is.
+    """
+    entries, digest = published_in(folder), digest_of(data)
+    if any(other["digest"] == digest for other in entries):
+        return []
+    entry = {
+        "kind": head.kind,
+        "product": head.product,
+        "role": ROLES[0],
+        "valid_from": head.valid_from.isoformat(),
+        "digest": digest,
+    }
+    taken = _place_taken(entry, entries)
+    found = [f"{name}: {taken}."] if taken else []
+    return [*found, *_policy_faults(policy, entry, entries, folder, name)]
+
+
+def _policy_faults(
+    policy: Policy,
+    entry: Mapping[str, str],
+    entries: Sequence[dict[str, str]],
+    folder: Path,
+    name: str,
+) -> list[str]:
+    """What is asked of a policy that is new: a rollback is never barred."""
+    if any(other["digest"] == entry["digest"] for other in entries):
+        return []
+    of_product = [e for e in entries if (e["kind"], e["product"]) == ("policy", entry["product"])]
+    earlier = read_all(folder, sorted(of_product, key=lambda other: other["valid_from"]))
+    return [f"{name}, {f}." for f in faults(policy, {e.path: e.content for e in earlier})]
 
 
 def _check_governance(

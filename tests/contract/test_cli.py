@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,10 @@ from loansvc import __version__, cli
 from loansvc.application import PRODUCTS
 from loansvc.ledger import keys
 from loansvc.settings import Settings
-from loansvc.underwriting import Underwriting, now
+from loansvc.underwriting import SHANGHAI, Underwriting, now
 from loansvc.web import create_app
 from loansvc.web.examples import example_application
-from tests.small import CARD, publish_text, small_models
+from tests.small import CARD, POLICY, publish_text, small_models
 
 
 class Shell:
@@ -511,8 +511,33 @@ def test_publish_takes_an_edition_into_the_folder(
     one_line(
         shell("publish", str(draft), "--approver", "me", "--role", "challenger",
               "--valid-from", "2026-10-01"),
-        "another challenger scorecard of fast_loan starts on 2026-10-01",
+        "is already published", f"{body['path']} from 2026-10-01",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("today", "says"),
+    [
+        pytest.param(9, "It holds from a day gone by; recorded decisions stay", id="gone by"),
+        pytest.param(8, "It holds from today; what was decided today before stays", id="today"),
+        pytest.param(7, "", id="tomorrow"),
+    ],
+)
+def test_publish_says_that_a_day_has_begun(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, today: int, says: str
+) -> None:
+    """What was decided before stays, and whoever publishes knows it."""
+    monkeypatch.setenv("LOANSVC_MODELS", str(small_models(tmp_path)))
+    monkeypatch.setattr(
+        "loansvc.cli.editions.now", lambda: datetime(2026, 9, today, tzinfo=SHANGHAI)
+    )
+    draft = tmp_path / "draft.toml"
+    text = POLICY.replace("PRODUCT", "fast_loan").replace("2026-07-01", "2026-09-08")
+    draft.write_text(text, "utf-8")
+    status, _, err = shell("publish", str(draft), "--approver", "me")
+    assert status == 0
+    assert ("It holds from" in err) is bool(says)
+    assert says in err
 
 
 def test_a_wrong_edition_is_refused_and_nothing_is_written(

@@ -142,6 +142,16 @@ def test_an_unsound_card_is_refused_in_one_line(
     assert says in err
 
 
+def test_policies_are_sent_to_policy_diff(shell: Any, tmp_path: Path) -> None:
+    (tmp_path / "draft.toml").write_text("")
+    status, out, err = shell("draft.toml", "credit_loan@2026-09-01")
+    assert (status, out) == (1, "")
+    assert err == (
+        "loansvc: draft.toml: is no card. compare is for scorecards; for policies: "
+        "loansvc policy diff A B\n"
+    )
+
+
 def test_a_damaged_folder_is_refused(
     shell: Any, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loansvc import cli
-from loansvc.application import PRODUCTS
+from loansvc.application import CATALOGUE, PRODUCTS
 from loansvc.cli import policies
 from loansvc.policy.coverage import coverage
+from loansvc.policy.rules import CONTEXT_LABELS
 from loansvc.registry import Registry
 from loansvc.registry.publishing import publish
 from tests.small import POLICY, publish_text, small_models
 
 SMALL = POLICY.replace("PRODUCT", "fast_loan")
+NEXT = SMALL.replace("valid_from = 2026-07-01", "valid_from = 2026-10-01")  # as a draft would be
 
 
 @pytest.fixture(scope="module")
@@ -84,22 +87,23 @@ def test_check_says_how_many_cases_reach_what(shell: Any, tmp_path: Path) -> Non
 
 def test_check_lists_what_no_case_reaches_and_goes_well(shell: Any, tmp_path: Path) -> None:
     status, out, err = shell(
-        "check", draft(tmp_path, SMALL.replace('less = "outstanding_yuan"', ""))
+        "check",
+        draft(tmp_path, NEXT.replace('less = "outstanding_yuan"', "").replace("C01", "C02")),
     )
     assert (status, err) == (0, "")
-    assert "  missed  C01 lowers a limit     the tables give at most 150,000 yuan" in out
+    assert "  missed  C02 lowers a limit     the tables give at most 150,000 yuan" in out
 
 
 def test_check_lists_what_is_to_be_verified(shell: Any, tmp_path: Path) -> None:
-    weak = SMALL.replace('source_grade = "A"', 'source_grade = "E"\nverify = true', 1)
-    _, out, _ = shell("check", draft(tmp_path, weak))
+    weak = NEXT.replace('source_grade = "A"', 'source_grade = "E"\nverify = true', 1)
+    _, out, _ = shell("check", draft(tmp_path, weak), "--verify")
     assert "1 to verify" in out
     assert "  verify  vouching               [E] test" in out
 
 
 def test_check_counts_the_texts_that_a_reader_would_miss(shell: Any, tmp_path: Path) -> None:
     """Each rule's own words for "not met", and each source in Chinese."""
-    told = SMALL.replace('reference = "test"', 'reference = "test"\nreference_zh = "测试"')
+    told = NEXT.replace('reference = "test"', 'reference = "test"\nreference_zh = "测试"')
     told = told.replace('reference_zh = "测试"\n', "", 1)  # the head's is no clause
     _, out, _ = shell("check", draft(tmp_path, told))
     assert "0 to verify, 4 texts missing, review by" in out
@@ -110,11 +114,75 @@ def test_check_counts_the_texts_that_a_reader_would_miss(shell: Any, tmp_path: P
     assert "0 to verify, review by" in out
 
 
+def test_check_counts_what_is_to_be_verified_and_lists_it_only_if_asked(
+    shell: Any, tmp_path: Path
+) -> None:
+    weak = NEXT.replace('source_grade = "A"', 'source_grade = "E"\nverify = true', 1)
+    _, out, _ = shell("check", draft(tmp_path, weak))
+    assert "1 to verify" in out
+    assert "  verify  " not in out
+
+
+def test_check_notes_what_the_writer_of_a_draft_may_have_overlooked(
+    shell: Any, tmp_path: Path
+) -> None:
+    """A bound that the text does not say, and that no example stands on both sides of."""
+    status, out, err = shell(
+        "check", draft(tmp_path, NEXT.replace("at_least = 18", "at_least = 21"))
+    )
+    assert (status, err) == (0, "")
+    assert [line for line in out.splitlines() if line.startswith("  note")] == [
+        "  note    E01                    asks for >= 21, but its zh says: 申请人年满18周岁",
+        "  note    E01                    asks for >= 21, but its en says: Applicant is 18 or "
+        "older",
+        "  note    E01                    is new or changed: no [[example]] has age_years = 20 and "
+        "none 21; add one",
+    ]
+
+
+def test_check_notes_nothing_of_what_is_published(shell: Any) -> None:
+    """The first policy of a product has no edition before it: every bound would be new."""
+    _, out, _ = shell("check")
+    assert "  note  " not in out
+
+
 def test_check_says_when_a_review_is_overdue(shell: Any, tmp_path: Path) -> None:
     old = SMALL.replace("2026-07-01", "2020-07-01").replace("2027-06-30", "2021-06-30")
     status, out, _ = shell("check", draft(tmp_path, old))
     assert status == 0
     assert out.splitlines()[0].endswith("review by 2021-06-30   review is overdue")
+
+
+def test_check_does_not_call_for_a_review_of_what_was_replaced(
+    shell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the two policies of fast_loan the older one is past, whatever its `review_by` says."""
+    monkeypatch.setattr(policies, "now", lambda: datetime(2028, 1, 1, tzinfo=UTC))
+    _, out, _ = shell("check")
+    late = [line.split()[1:3] for line in out.splitlines() if line.endswith("review is overdue")]
+    assert [day for product, day in late if product == "fast_loan"] == ["2026-09-01:"]
+    assert len(late) == len(PRODUCTS)
+
+
+def test_check_refuses_what_publish_refuses(shell: Any, tmp_path: Path) -> None:
+    """An id with a new meaning and a first day that is taken, each in a line."""
+    turned = SMALL.replace(
+        "requires = { policy_loans = { at_most = 2 } }",
+        "requires = { employees = { at_most = 9 } }",
+    ).replace("[example_facts]", "[example_facts]\nemployees = 5")
+    status, out, err = shell("check", draft(tmp_path, turned))
+    assert status == 1
+    first_day, meaning = out.splitlines()
+    assert first_day.startswith("refused   draft.toml: another champion policy of fast_loan starts")
+    assert meaning.startswith("refused   draft.toml, rule K02: asks for employees, but in")
+    assert err.startswith("loansvc: 1 of 1 policies")
+
+
+def test_check_needs_no_published_policies(
+    shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOANSVC_MODELS", str(tmp_path / "none"))
+    assert shell("check", draft(tmp_path, SMALL))[0] == 0
 
 
 def test_check_refuses_one_of_two_and_names_it(shell: Any, tmp_path: Path) -> None:
@@ -123,7 +191,7 @@ def test_check_refuses_one_of_two_and_names_it(shell: Any, tmp_path: Path) -> No
     status, out, err = shell("check", good, wrong)
     assert status == 1
     assert first_words(out) == ["good", "cases", "reach", "refused"]
-    assert "refused   wrong.toml, tier[0].shares_percent: sums to 101" in out
+    assert "refused   wrong.toml, line 173, tier[0] G1.shares_percent: sums to 101" in out
     assert err == "loansvc: 1 of 2 policies are refused; correct what is said above.\n"
 
 
@@ -147,7 +215,9 @@ def test_check_as_json_says_the_same(shell: Any, tmp_path: Path) -> None:
     assert (good["file"], good["good"], good["coverage"]["missed"]) == ("draft.toml", True, [])
     assert good["coverage"]["thresholds"] == {"kind": "threshold", "reached": 10, "of": 10}
     assert refused["good"] is False
-    assert refused["refused"][0].startswith("wrong.toml, tier[0].shares_percent: sums to 101")
+    assert refused["refused"][0].startswith(
+        "wrong.toml, line 173, tier[0] G1.shares_percent: sums to 101"
+    )
 
 
 def test_check_of_another_kind_is_refused(shell: Any, models: Path) -> None:
@@ -174,7 +244,24 @@ def test_check_of_a_published_policy_names_its_path(
     wrong = folder / "policies/fast_loan/2026-07-01.toml"
     wrong.write_text(SMALL.replace("bank = 20", "bank = 21"), "utf-8")
     _, out, _ = shell("check", str(wrong))
-    assert out.startswith("refused   policies/fast_loan/2026-07-01.toml, tier[0]")
+    assert out.startswith("refused   policies/fast_loan/2026-07-01.toml, line 173, tier[0]")
+
+
+# --- facts --------------------------------------------------------------------------------------
+
+
+def test_facts_are_those_of_the_page(shell: Any) -> None:
+    """The page is written by `loansvc policy facts`; write it again when a fact is new."""
+    page = (Path(__file__).parents[2] / "docs" / "policy_facts.md").read_text("utf-8")
+    status, out, err = shell("facts")
+    assert (status, err) == (0, "")
+    assert page[page.index("| name in a policy") :] == out
+
+
+def test_every_fact_that_a_policy_may_ask_for_has_a_line(shell: Any) -> None:
+    names = re.findall(r"^\| `(\w+)` \|", shell("facts")[1], re.MULTILINE)
+    allowed = [row.name for row in CATALOGUE.values() if row.use in ("policy", "both")]
+    assert sorted(names) == sorted([*allowed, *CONTEXT_LABELS])
 
 
 # --- diff ---------------------------------------------------------------------------------------
@@ -297,8 +384,8 @@ def test_a_change_is_copied_checked_compared_and_published(
     )
     status, out, _ = shell("check", draft(tmp_path, wrong))
     assert status == 1
-    assert "refused   draft.toml, example[" in out
-    assert "].expect.outcome: is approve, but the policy gives decline" in out
+    assert out.startswith("refused   draft.toml, line ")
+    assert ", example[30].expect.outcome: is approve, but the policy gives decline" in out
     right = wrong.replace(
         "household_debt_service_percent = 55", "household_debt_service_percent = 50"
     )

@@ -16,6 +16,7 @@ from loansvc.application import GRADES, PRODUCTS
 from loansvc.editions import COUNTY, in_force
 from loansvc.errors import NoEditionInForce
 from loansvc.policy import Fund, Judgement, Policy, judge
+from loansvc.reasons import PLAIN_REASONS
 from loansvc.registry import Registry
 from loansvc.settings import shipped
 
@@ -133,9 +134,11 @@ def test_documentation_lists_every_edition_and_every_rule() -> None:
         product = name or product
         listed.setdefault(product, []).append(day)
     assert listed == HISTORY
-    ids = {rule.id for product, day in DAYS for rule in policy_on(product, day).rules}
+    policies = [policy_on(product, day) for product, day in DAYS]
+    ids = {rule.id for policy in policies for rule in policy.rules}
+    ids |= {cap.id for policy in policies for cap in policy.caps}
     table = text[text.index("**Ids in use**") : text.index("## History")]
-    assert ids <= set(re.findall(r"\b[EKR]\d\d\b", table))
+    assert ids | set(PLAIN_REASONS) <= set(re.findall(r"\b[A-Z]\d\d\b", table))
 
 
 # --- common refusals ------------------------------------------------------------------------------

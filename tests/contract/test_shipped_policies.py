@@ -15,6 +15,7 @@ import pytest
 from loansvc.application import CREDENTIAL_KINDS, PRODUCTS, TALENT_TIERS, TOWNS
 from loansvc.editions import Head
 from loansvc.policy import DATE_FACTS, Judgement, Policy, judge
+from loansvc.policy.publication import faults
 from loansvc.registry import read_document
 from tests.contract.test_domain_references import sections
 
@@ -419,3 +420,12 @@ def test_what_is_not_known_is_never_declined(edition: str, fact: str) -> None:
 def shares(judgement: Judgement) -> dict[str, int]:
     """The shares that are not nought."""
     return {name: n for name, n in judgement.tier.shares_percent.items() if n}
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_ids_keep_their_meaning_through_all_editions_of_a_product(product: str) -> None:
+    """So that none is a fault that a next edition could not put right."""
+    mine = {name: policy for name, policy in EDITIONS.items() if name.startswith(f"{product}/")}
+    assert len(mine) > 1
+    for policy in mine.values():
+        assert faults(policy, mine) == []

@@ -237,4 +237,4 @@ def test_facts_of_a_firm_and_a_place() -> None:
         )
     )
     assert (read["hire_share_percent"], read["town"], read["aml_listed"]) == (15, "乌溪镇", "yes")
-    assert (read["dishonest_debtor"], read["park_resident"]) == (None, "no")
+    assert (read["dishonest_debtor"], read["park_resident"]) == ("no", "no")

@@ -166,11 +166,11 @@ def judged(
         pytest.param(at("title", "en"), "title.en: is missing", id="no English title"),
         # clauses
         pytest.param(
-            at("rule", 1, "reference"), "rule[1].reference: is missing", id="no reference"
+            at("rule", 1, "reference"), "rule[1] E04.reference: is missing", id="no reference"
         ),
         pytest.param(
             at("tier", 0, "reference", put=" "),
-            "tier[0].reference: must be a text that is not empty",
+            "tier[0] G1.reference: must be a text that is not empty",
             id="empty reference",
         ),
         pytest.param(
@@ -195,35 +195,35 @@ def judged(
             id="unknown issuer",
         ),
         # rules
-        pytest.param(again("rule"), "rule[1].id: E01 is used twice", id="rule id twice"),
+        pytest.param(again("rule"), "rule[1] E01.id: E01 is used twice", id="rule id twice"),
         pytest.param(
             at("rule", 0, "requires", put={"shoe_size": {"at_least": 1}}),
-            "rule[0].requires.shoe_size: is not a fact",
+            "rule[0] E01.requires.shoe_size: is not a fact",
             id="unknown fact",
         ),
         pytest.param(
             at("rule", 0, "requires", put={"dependants": {"at_most": 3}}),
-            "rule[0].requires.dependants: may not be used by a policy (its use is model)",
+            "rule[0] E01.requires.dependants: may not be used by a policy (its use is model)",
             id="fact for scorecards only",
         ),
         pytest.param(
             at("rule", 1, "requires", put={"household_grade": ["AA", "A"]}),
-            "rule[1].requires: must admit every grade better than one it admits",
+            "rule[1] E04.requires: must admit every grade better than one it admits",
             id="rule that a better household fails",
         ),
         pytest.param(
             at("rule", 1, "when", put={"village_rating": ["AAA"]}),
-            "rule[1].when: must apply to every grade worse than one it applies to",
+            "rule[1] E04.when: must apply to every grade worse than one it applies to",
             id="rule for better villages only",
         ),
         pytest.param(
             at("rule", 1, "requires", put={"talent_tier": ["T2", "T3"]}),
-            "rule[1].requires: must admit every grade better than one it admits",
+            "rule[1] E04.requires: must admit every grade better than one it admits",
             id="rule that a better talent fails",
         ),
         pytest.param(
             at("rule", 0, "otherwise", put="approve"),
-            "rule[0].otherwise: must be one of refer, decline",
+            "rule[0] E01.otherwise: must be one of refer, decline",
             id="rule without consequence",
         ),
         # score
@@ -245,7 +245,7 @@ def judged(
         ),
         pytest.param(
             at("grade", 6, "score_at_least", put=500),
-            "grade[6].score_at_least: is not a key this version knows",
+            "grade[6] R7.score_at_least: is not a key this version knows",
             id="a floor under the last grade",
         ),
         # limit
@@ -271,44 +271,44 @@ def judged(
         ),
         pytest.param(
             at("limit_factor_percent", "R4", "AAA", put=101),
-            "limit_factor_percent.R4: must not be above R3",
+            "limit_factor_percent.R4.AAA: is 101 and must not be above R3",
             id="the matrix turns along the score",
         ),
         pytest.param(
             at("limit_factor_percent", "R7", "AAA", put=40),
-            "limit_factor_percent.R7: must not rise",
+            "limit_factor_percent.R7.AA: is 100 and must not rise",
             id="the matrix turns along the village",
         ),
         # caps
-        pytest.param(again("cap"), "cap[1].id: C01 is used twice", id="cap id twice"),
+        pytest.param(again("cap"), "cap[1] C01.id: C01 is used twice", id="cap id twice"),
         pytest.param(
             at("cap", 0, "yuan"),
-            "cap[0].yuan: is missing",
+            "cap[0] C01.yuan: is missing",
             id="a cap without a figure",
         ),
         pytest.param(
             at("cap", 0, "percent", put=50),
-            "cap[0].percent: is not a key",
+            "cap[0] C01.percent: is not a key",
             id="a percentage of nothing",
         ),
         pytest.param(
             at("cap", 0, "percent_of", put="revenue_12m_yuan"),
-            "cap[0].percent: is missing",
+            "cap[0] C01.percent: is missing",
             id="a fact without a percentage",
         ),
         pytest.param(
             at("cap", 0, "less", put="entity"),
-            "cap[0].less: must be a number, and entity is a word",
+            "cap[0] C01.less: must be a number, and entity is a word",
             id="a cap less a word",
         ),
         pytest.param(
             at("cap", 0, "less", put="dependants"),
-            "cap[0].less.dependants: may not be used",
+            "cap[0] C01.less.dependants: may not be used",
             id="a cap less a fact for scorecards",
         ),
         pytest.param(
             at("cap", 0, "when", put={"household_grade": ["A"]}),
-            "cap[0].when: must not depend on a grade",
+            "cap[0] C01.when: must not depend on a grade",
             id="a cap by household grade",
         ),
         # price
@@ -320,37 +320,37 @@ def judged(
         # guarantee
         pytest.param(
             at("tier", 0, "shares_percent", put={"bank": 20, "local_guarantor": 79}),
-            "tier[0].shares_percent: sums to 99; loss shares must sum to 100",
+            "tier[0] G1.shares_percent: sums to 99; loss shares must sum to 100",
             id="shares sum to 99",
         ),
         pytest.param(
             at("tier", 0, "shares_percent", put={"bank": 19, "local_guarantor": 81}),
-            "tier[0].shares_percent.bank: must be at least 20",
+            "tier[0] G1.shares_percent.bank: must be at least 20",
             id="the bank bears less than a fifth",
         ),
         pytest.param(
             at("tier", 0, "shares_percent", put={"bank": 20, "uncle": 80}),
-            "tier[0].shares_percent: sums to 20",
+            "tier[0] G1.shares_percent: sums to 20",
             id="a sharer nobody knows",
         ),
         pytest.param(
             at("tier", 0, "tier", put="GY"),
-            "tier[0].tier: must be one of G0",
+            "tier[0] GY.tier: must be one of G0",
             id="unknown tier",
         ),
         pytest.param(
             at("tier", 1, "tier", put="G0"),
-            "tier[1].tier: must not stand after G1",
+            "tier[1] G0.tier: must not stand after G1",
             id="tiers out of order",
         ),
         pytest.param(
             at("tier", 0, "when", put={"grade": ["R2", "R3"]}),
-            "tier[0].when: must admit every grade better",
+            "tier[0] G1.when: must admit every grade better",
             id="a tier the best score misses",
         ),
         pytest.param(
             without_when_first("tier"),
-            "tier[1].tier: must not stand after GX",
+            "tier[1] G1.tier: must not stand after GX",
             id="a tier after GX",
         ),
         pytest.param(

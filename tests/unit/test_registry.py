@@ -167,7 +167,8 @@ def test_a_lock_that_says_otherwise_is_refused(models: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        pytest.param(a_card(), "another champion scorecard", id="the same first day"),
+        pytest.param(a_card(base_points=590), "another champion", id="the same first day"),
+        pytest.param(a_card(), "is already published", id="published already"),
         pytest.param("{", "is not JSON", id="not JSON"),
         pytest.param('{"kind": "scorecard", "base_points": NaN}', "NaN is not a number", id="NaN"),
         pytest.param('{"kind": "scorecard", "kind": "scorecard"}', "twice", id="a key twice"),
