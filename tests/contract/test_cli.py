@@ -20,6 +20,7 @@ from loansvc.settings import Settings
 from loansvc.underwriting import SHANGHAI, Underwriting, now
 from loansvc.web import create_app
 from loansvc.web.examples import example_application
+from tests.shell import run
 from tests.small import CARD, POLICY, publish_text, small_models
 
 
@@ -31,12 +32,7 @@ class Shell:
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
         """Exit status, standard output, standard error."""
-        self._patch.setattr(sys, "argv", ["loansvc", *arguments])
-        self._capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        out, err = self._capfd.readouterr()
-        return int(left.value.code or 0), out, err
+        return run(self._capfd, self._patch, *arguments)
 
     @staticmethod
     def _run() -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from loansvc import cli
 from loansvc.editions import to_text
 from loansvc.registry import Registry
+from tests.shell import run as shell_run
 from tests.small import CARD, publish_text, small_models
 
 
@@ -37,11 +36,7 @@ def shell(
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["loansvc", "compare", *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        return int(left.value.code or 0), *capfd.readouterr()
+        return shell_run(capfd, monkeypatch, "compare", *arguments)
 
     return run
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from loansvc import cli
 from loansvc.editions import to_text
 from loansvc.web.schemas import load_application
+from tests.shell import run as shell_run
 from tests.small import CARD, CODES, POLICY, a_document, small_models, small_underwriting
 
 LATER = "2027-01-01"
@@ -49,11 +48,7 @@ def shell(
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["loansvc", *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        return int(left.value.code or 0), *capfd.readouterr()
+        return shell_run(capfd, monkeypatch, *arguments)
 
     return run
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from loansvc import cli
 from loansvc.application import CATALOGUE, PRODUCTS
 from loansvc.cli import policies
 from loansvc.policy.coverage import coverage
 from loansvc.policy.rules import CONTEXT_LABELS
 from loansvc.registry import Registry
 from loansvc.registry.publishing import publish
+from tests.shell import run as shell_run
 from tests.small import POLICY, publish_text, small_models
 
 SMALL = POLICY.replace("PRODUCT", "fast_loan")
@@ -44,11 +43,7 @@ def shell(
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["loansvc", "policy", *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        return int(left.value.code or 0), *capfd.readouterr()
+        return shell_run(capfd, monkeypatch, "policy", *arguments)
 
     return run
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from loansvc.registry import LOCK, Registry
 from loansvc.registry.publishing import publish
 from loansvc.underwriting import SHANGHAI
 from tests.contract.test_cli_villages import BINDS, GOOD, STANDARD, UNKNOWN, csv_of
+from tests.shell import run
 from tests.small import QIFANG, RATES, REGISTER, SHIQIAO, WANGTAN, publish_text
 
 TODAY = datetime(2026, 11, 23, 12, 0, tzinfo=SHANGHAI)
@@ -39,12 +39,7 @@ class Office:
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
         """Exit status, standard output, standard error."""
-        self._patch.setattr(sys, "argv", ["loansvc", *arguments])
-        self._capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        out, err = self._capfd.readouterr()
-        return int(left.value.code or 0), out, err
+        return run(self._capfd, self._patch, *arguments)
 
     def does(self, *arguments: str) -> str:
         """What a command that went well said."""

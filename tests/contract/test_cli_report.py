@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from loansvc import cli
 from loansvc.monitoring.reading import last_decided, n_decided
 from loansvc.underwriting import SHANGHAI
+from tests.shell import run as shell_run
 from tests.small import WANGTAN, an_application, small_models, small_underwriting
 
 MIDNIGHT = datetime(2026, 11, 23, 0, 0, tzinfo=SHANGHAI)
@@ -34,11 +33,7 @@ def shell(
     monkeypatch.setenv("LOANSVC_MODELS", str(models))
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["loansvc", "report", *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        return int(left.value.code or 0), *capfd.readouterr()
+        return shell_run(capfd, monkeypatch, "report", *arguments)
 
     return run
 

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loansvc import cli
 from loansvc.cli import training
 from loansvc.errors import SetupRefused, TableRefused
 from loansvc.provenance import NONE_NEEDED, missing_from
@@ -25,6 +24,7 @@ from loansvc.training import Card, job
 from loansvc.training.document import STATEMENT
 from loansvc.training.synthetic import generate
 from loansvc.training.table import write_table
+from tests.shell import run as shell_run
 from tests.small import CARD
 
 N = 400
@@ -38,12 +38,7 @@ class Run:
         self._capfd, self._patch = capfd, patch
 
     def __call__(self, *arguments: Any) -> tuple[int, str, str]:
-        self._patch.setattr(sys, "argv", ["loansvc", *map(str, arguments)])
-        self._capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        out, err = self._capfd.readouterr()
-        return int(left.value.code or 0), out, err
+        return shell_run(self._capfd, self._patch, *arguments)
 
 
 @pytest.fixture

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from loansvc import cli
 from loansvc.training.synthetic import generate
+from tests.shell import run as shell_run
 from tests.small import CARD
 
 
@@ -38,11 +37,7 @@ def shell(made: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
     monkeypatch.chdir(made)
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["loansvc", "validate", *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        return int(left.value.code or 0), *capfd.readouterr()
+        return shell_run(capfd, monkeypatch, "validate", *arguments)
 
     return run
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from loansvc import cli
 from loansvc.editions import Reader, read_head, to_text
 from loansvc.registry.publishing import publish
 from loansvc.villages.document import read_register
+from tests.shell import run
 from tests.small import FIRST_DAY, QIFANG, RATES, REGISTER, SHIQIAO, WANGTAN, publish_text
 
 STANDARD = Path(__file__).parents[2] / "models" / "standards" / "village_rating" / "2026-07-01.toml"
@@ -55,13 +54,7 @@ class Clerk:
     def __call__(self, text: str | bytes, *arguments: str) -> tuple[int, str, str]:
         """Exit status, standard output, standard error."""
         self.file.write_bytes(text.encode() if isinstance(text, str) else text)
-        command = ["loansvc", "villages", "rate", str(self.file), *ON, *arguments]
-        self._patch.setattr(sys, "argv", command)
-        self._capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        said, err = self._capfd.readouterr()
-        return int(left.value.code or 0), said, err
+        return run(self._capfd, self._patch, "villages", "rate", self.file, *ON, *arguments)
 
     def refused(self, text: str | bytes, *arguments: str) -> list[str]:
         """The faults listed; nothing on standard output, nothing written."""
