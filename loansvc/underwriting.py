@@ -278,7 +278,9 @@ class Underwriting:
                     FieldError(
                         "/applied_on",
                         "too_far_back",
-                        f"Must be at most {most_days_back} days back for a recorded decision.",
+                        f"Must be at most {most_days_back} days back for a recorded decision. "
+                        "Preview an earlier day: loansvc decide FILE --preview, "
+                        "or POST /v1/previews.",
                     )
                 ]
             )

@@ -1,5 +1,6 @@
 """Command line: verbs as in the domain. Answers on stdout, refusals in one line on stderr.
 
+A refusal of fields has one more line for each of them.
 Exit 0 done (a decline is an answer), 1 refused, 2 wrong usage.
 """
 
@@ -55,17 +56,18 @@ for _command in registering.COMMANDS:
 
 
 def main() -> None:
-    """Run the command line; a refusal is one line and exit status 1."""
+    """Run the command line; a refusal is exit status 1."""
     try:
         loansvc(standalone_mode=True)
     except LoanError as error:
-        print(f"loansvc: {_one_line(error)}", file=sys.stderr)
+        print(f"loansvc: {_told(error)}", file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:  # the reader of a pipe has seen enough
         sys.stderr.close()
         sys.exit(1)
 
 
-def _one_line(error: LoanError) -> str:
-    fields = "; ".join(f"{e.pointer or '/'} {e.detail}" for e in error.errors)
-    return f"{error.detail} {fields}".strip().replace("\n", " ")
+def _told(error: LoanError) -> str:
+    """A refusal in one line, and below it a line for each field that needs correcting."""
+    fields = [f"  {e.pointer or '/'}  {e.detail}" for e in error.errors]
+    return "\n".join(" ".join(line.splitlines()) for line in (error.detail, *fields))

@@ -58,6 +58,12 @@ from loansvc.web.fields import (
 
 MOST_CREDENTIALS = 50
 MOST_DAYS_AHEAD = 366  # a loan that starts later is another application
+# Figures that are part of another: section, figure, the figure that it is part of.
+PARTS_OF_WHOLES = (
+    ("business", "online_revenue_12m_yuan", "revenue_12m_yuan"),
+    ("business", "new_hires_12m", "employees"),
+    ("credit_report", "unsecured_outstanding_yuan", "outstanding_yuan"),
+)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 NOT_BEFORE = date(2019, 8, 1)  # the first pilot villages were rated then: nothing earlier applies
 
@@ -259,15 +265,11 @@ def _cross_errors(
         if flaw is not None:
             yield FieldError(pointer, flaw.code, flaw.detail)
     yield from _day_errors(data, part, today)
-    for section, name, small, whole in (
-        ("business", "online_revenue_12m_yuan", business.get("online_revenue_12m_yuan"),
-         business.get("revenue_12m_yuan")),
-        ("business", "new_hires_12m", business.get("new_hires_12m"), business.get("employees")),
-        ("credit_report", "unsecured_outstanding_yuan", report.get("unsecured_outstanding_yuan"),
-         report.get("outstanding_yuan")),
-    ):  # fmt: skip
-        if small is not None and whole is not None and small > whole:
-            detail = "Must not be more than the whole of which it is a part."
+    for section, name, whole in PARTS_OF_WHOLES:
+        fields_of = part[section]
+        small, most = fields_of.get(name), fields_of.get(whole)
+        if small is not None and most is not None and small > most:
+            detail = f"Must not be more than {whole}."
             yield FieldError(f"/{section}/{name}", "more_than_whole", detail)
     now, longest = report.get("days_past_due_now"), report.get("max_days_past_due_24m")
     if now is not None and longest is not None and now > longest:

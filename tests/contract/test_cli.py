@@ -1,4 +1,4 @@
-"""The command line: every verb, as text and as the API's own body; refusals in one line."""
+"""The command line: every verb, as text and as the API's own body; refusals on stderr."""
 
 from __future__ import annotations
 
@@ -280,11 +280,33 @@ def test_replay_of_all_of_an_empty_ledger_is_none(shell: Shell) -> None:
 def test_a_wrong_application_is_refused_with_all_its_fields(shell: Shell, file: Path) -> None:
     wrong = document(amount_yuan=0, term_months="24")
     file.write_text(json.dumps(wrong))
-    one_line(
-        shell("decide", str(file)),
-        "/loan/amount_yuan Must be from 1",
-        "/loan/term_months Must be a whole number",
+    status, out, err = shell("decide", str(file))
+    assert (status, out) == (1, "")
+    assert err == (
+        "loansvc: Some fields need correcting.\n"
+        "  /loan/amount_yuan  Must be from 1 to 10000000000.\n"
+        "  /loan/term_months  Must be a whole number, not quoted.\n"
     )
+
+
+def test_a_document_that_is_no_object_is_refused_at_its_root(shell: Shell, file: Path) -> None:
+    file.write_text("[]")
+    _, _, err = shell("decide", str(file))
+    assert err.splitlines()[1:] == ["  /  Must be an object."]
+
+
+def test_an_application_of_long_ago_is_refused_and_told_what_can_be_done(
+    shell: Shell, file: Path
+) -> None:
+    on = (now().date() - timedelta(days=91)).isoformat()
+    old = document() | {"applied_on": on, "credit_report": None, "credentials": None}
+    old["consent"]["given_on"] = on
+    file.write_text(json.dumps(old))
+    _, _, err = shell("decide", str(file))
+    assert err.splitlines()[1:] == [
+        "  /applied_on  Must be at most 90 days back for a recorded decision. Preview an earlier "
+        "day: loansvc decide FILE --preview, or POST /v1/previews."
+    ]
 
 
 @pytest.mark.parametrize(

@@ -80,9 +80,15 @@ def test_json_is_the_body_of_the_api(shell: Shell, loan: str) -> None:
 def test_a_report_that_cannot_be_is_one_line(shell: Shell, loan: str) -> None:
     one_line(shell("outcome", loan, "balance", "--amount", "1", "--reference", "B"),
              "not disbursed yet")  # fmt: skip
-    one_line(shell("outcome", loan, "repaid", "--amount", "1", "--reference", "B"),
-             "/amount_yuan")  # fmt: skip
     one_line(shell("outcome", "none", "repaid", "--reference", "B"), "no decision")
+
+
+def test_a_report_with_a_wrong_field_names_it_on_a_line_of_its_own(shell: Shell, loan: str) -> None:
+    result = shell("outcome", loan, "repaid", "--amount", "1", "--reference", "B")
+    assert result == (
+        1, "",
+        "loansvc: Some fields need correcting.\n  /amount_yuan  Is not part of this kind.\n",
+    )  # fmt: skip
 
 
 def test_a_decline_has_no_loan(shell: Shell, file: Path) -> None:

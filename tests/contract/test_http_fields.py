@@ -329,6 +329,25 @@ def test_all_errors_come_at_once(shared: Api) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("part", "whole"),
+    [
+        ("business__online_revenue_12m_yuan", "business__revenue_12m_yuan"),
+        ("business__new_hires_12m", "business__employees"),
+        ("credit_report__unsecured_outstanding_yuan", "credit_report__outstanding_yuan"),
+        ("credit_report__days_past_due_now", "credit_report__max_days_past_due_24m"),
+    ],
+)
+def test_a_part_that_is_more_than_its_whole_names_the_whole(
+    shared: Api, part: str, whole: str
+) -> None:
+    changes: dict[str, Any] = {part: 2, whole: 1}
+    document = a_document(1, **changes)
+    errors = is_problem(shared.post(document), 422, "invalid_application")["errors"]
+    [detail] = [e["detail"] for e in errors if e["pointer"] == f"/{part.replace('__', '/')}"]
+    assert re.match(rf"Must not be more than {whole.partition('__')[2]}[.:]", detail)
+
+
 def test_dates_are_held_against_the_day_of_application_not_today(shared: Api) -> None:
     document = a_document(1, applied_on="2026-11-01", credentials=None)
     body = is_problem(shared.post(document), 422, "invalid_application")
