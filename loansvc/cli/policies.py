@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
 from loansvc.application import PRODUCTS
-from loansvc.cli.decisions import print_json
+from loansvc.cli.days import a_day
+from loansvc.cli.decisions import as_json, in_chinese, print_json
 from loansvc.cli.editions import a_file
 from loansvc.editions import ROLES, Edition, Head, digest_of, in_force
 from loansvc.errors import EditionRefused, NotFound
@@ -21,10 +22,12 @@ from loansvc.policy.coverage import KINDS, coverage
 from loansvc.policy.differences import PARTS, differences
 from loansvc.policy.facts import as_markdown
 from loansvc.policy.notes import Note, notes
+from loansvc.policy.sheet import sheet, statement_text
 from loansvc.registry import Registry, read_document
 from loansvc.registry.publishing import policy_refusals, published_in
 from loansvc.settings import Settings
 from loansvc.underwriting import now
+from loansvc.web.presentation import product_document
 
 SHORT = 3  # arguments of the short form: a product and two days
 
@@ -236,6 +239,59 @@ def _print_changes(changes: tuple[Change, ...], *, zh: bool) -> None:
             click.echo(f"\n{part_zh if zh else part_en}")
         for change in of_part:
             click.echo(f"  {change.zh if zh else change.en}")
+
+
+@policy.command()
+@click.argument("product", type=click.Choice(PRODUCTS))
+@click.option("--on", type=a_day, help="The policy in force on that day; default: today.")
+@in_chinese
+@as_json
+def show(product: str, *, on: datetime | None, zh: bool, json_: bool) -> None:
+    """Show what PRODUCT asks for and gives, as a loan officer reads it.
+
+    Who may borrow, what refuses, what goes to a person, score, limits, prices, guarantee, each
+    clause with its source. --json prints the product of GET /v1/products.
+    """
+    registry = Registry.open(Settings.from_environment().models_folder)
+    day = on.date() if on else now().date()
+    if json_:
+        print_json(product_document(product, registry.in_force(product, day)))
+        return
+    edition = in_force(registry.editions, kind="policy", product=product, role=ROLES[0], on=day)
+    _print_head(edition, last_day=_last_day(registry, edition), zh=zh)
+    for part in sheet(edition.content):
+        click.echo(f"\n{part.title[not zh]}")
+        for line in part.lines:
+            click.echo(f"  {line[not zh]}")
+
+
+def _last_day(registry: Registry, edition: Edition[Any]) -> date | None:
+    """The day before the next policy of the product takes its place; None: none is published."""
+    place = (edition.kind, edition.product, edition.role)
+    later = [
+        e.valid_from
+        for e in registry.editions
+        if (e.kind, e.product, e.role) == place and e.valid_from > edition.valid_from
+    ]
+    return min(later) - timedelta(days=1) if later else None
+
+
+def _print_head(edition: Edition[Policy], *, last_day: date | None, zh: bool) -> None:
+    policy, first_day = edition.content, edition.valid_from
+    if zh:
+        until = f"至{last_day}止" if last_day else ""
+        click.echo(
+            f"{policy.title_zh}（{policy.product}）   自{first_day}起{until}"
+            f"   复审日期：{policy.review_by}"
+        )
+    else:
+        until = f" until {last_day}" if last_day else ""
+        click.echo(
+            f"{policy.title_en} ({policy.product})   from {first_day}{until}"
+            f"   to be reviewed by {policy.review_by}"
+        )
+    click.echo(f"{'依据：' if zh else 'source: '}{edition.head.reference}")
+    click.echo(statement_text(policy)[not zh])
 
 
 @policy.command()

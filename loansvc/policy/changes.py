@@ -157,7 +157,7 @@ def row_changes(
             f"{name_en} is new: {en}{next_en}",
         )  # fmt: skip
     if [i for i, _ in pairs] != sorted(i for i, _ in pairs):
-        names = [_for(after[j], after) for _, j in pairs]
+        names = [cases_text(after[j], after) for _, j in pairs]
         yield Change(
             part, key, CHANGED, f"{what[0]}改按以下次序适用：{'；'.join(zh for zh, _ in names)}",
             f"{what[1]}: tried in another order, now {'; '.join(en for _, en in names)}",
@@ -194,13 +194,13 @@ def _matched(
     return sorted(pairs, key=lambda pair: pair[1]), gone, new
 
 
-def _for(row: Any, rows: Sequence[Any]) -> Text:
+def cases_text(row: Any, rows: Sequence[Any]) -> Text:
     """The cases of a row; the last of several is for those that no other takes."""
     return when_text(row.when) if row.when or len(rows) == 1 else ("其余情形", "everyone else")
 
 
 def _name(what: Text, row: Any, rows: Sequence[Any]) -> Text:
-    zh, en = _for(row, rows)
+    zh, en = cases_text(row, rows)
     return f"{what[0]}（{zh}）", f"{what[1]} for {'cases where ' if row.when else ''}{en}"
 
 
@@ -208,7 +208,7 @@ def _next(rows: Sequence[Any], j: int) -> Text:
     """Before which row a new one is tried."""
     if j + 1 == len(rows):
         return "", ""
-    zh, en = _for(rows[j + 1], rows)
+    zh, en = cases_text(rows[j + 1], rows)
     where = "cases where " if rows[j + 1].when else ""
     return f"；先于“{zh}”适用", f"; tried before the row for {where}{en}"
 

@@ -28,16 +28,16 @@ from loansvc.policy.changes import (
     row_changes,
     tier_text,
 )
-from loansvc.policy.rules import SCORE_GRADES, VILLAGE_RATINGS, Clause, Rule, fact_label
+from loansvc.policy.rules import SCORE_GRADES, VILLAGE_RATINGS, Clause, Rule
 from loansvc.policy.terms import Cap
 from loansvc.policy.wording import (
-    ISSUER_TEXTS,
     LIABILITY_TEXTS,
     OUTCOME_TEXTS,
     STAGE_TEXTS,
     Text,
+    bound_text,
     condition_text,
-    list_text,
+    issuers_text,
     percent_of_bp_text,
     test_text,
     when_text,
@@ -212,16 +212,14 @@ def _matrix(before: Policy, after: Policy) -> Iterator[Change]:
 
 
 def _vouching(before: Policy, after: Policy) -> Iterator[Change]:
-    def who(issuers: frozenset[str]) -> Text:
-        named = [text for issuer, text in ISSUER_TEXTS.items() if issuer in issuers]
-        return list_text(named) if named else ("无", "nobody")
-
     for kind in dict.fromkeys((*before.vouching, *after.vouching)):
         was, now = (p.vouching.get(kind, frozenset()) for p in (before, after))
         if was != now:
             zh, en = word_text(kind)
             what = f"可出具“{zh}”证明的部门", f'Who vouches for "{en}"'
-            yield changed("vouching", f"vouching.{kind}", what, who(now), who(was))
+            yield changed(
+                "vouching", f"vouching.{kind}", what, issuers_text(now), issuers_text(was)
+            )
 
 
 # --- rules and caps -----------------------------------------------------------------------------
@@ -309,8 +307,8 @@ def _caps(before: Policy, after: Policy) -> Iterator[Change]:
                 "limits", cap.id, ADDED, f"新增上限{cap.id}：{zh}", f"{name[1]} is new: {en}"
             )
             continue
-        if _bound_text(was) != _bound_text(cap):
-            yield changed("limits", cap.id, name, _bound_text(cap), _bound_text(was))
+        if bound_text(was) != bound_text(cap):
+            yield changed("limits", cap.id, name, bound_text(cap), bound_text(was))
         if set(was.when) != set(cap.when):
             what = f"上限{cap.id}适用于", f"Cap {cap.id} applies to"
             yield changed("limits", cap.id, what, when_text(cap.when), when_text(was.when))
@@ -326,33 +324,9 @@ def _caps(before: Policy, after: Policy) -> Iterator[Change]:
 
 
 def _whole_cap(cap: Cap) -> Text:
-    bound, when = _bound_text(cap), when_text(cap.when)
+    bound, when = bound_text(cap), when_text(cap.when)
     for_whom = f"for {'cases where ' if cap.when else ''}{when[1]}"
     return f"{cap.zh}。{bound[0]}，适用于{when[0]}", f"{cap.en}. {bound[1]}, {for_whom}"
-
-
-def _bound_text(cap: Cap) -> Text:
-    """A cap as it is reckoned."""
-    zh, en = [], []
-    if cap.yuan or cap.percent_of is None:
-        amount = quantity(cap.yuan, "yuan")
-        zh.append(amount[0])
-        en.append(amount[1])
-    if cap.percent_of is not None:
-        label = fact_label(cap.percent_of)
-        zh.append(f"{label[0]}的{cap.percent}%")
-        en.append(f"{cap.percent} % of {label[1]}")
-    bound_zh, bound_en = "加".join(zh), " plus ".join(en)
-    if cap.less is not None:
-        label = fact_label(cap.less)
-        bound_zh, bound_en = f"{bound_zh}减{label[0]}", f"{bound_en} less {label[1]}"
-    if cap.percent_of is not None or cap.less is not None:
-        unknown = quantity(cap.if_unknown_yuan, "yuan")
-        bound_zh, bound_en = (
-            f"{bound_zh}，未知时{unknown[0]}",
-            f"{bound_en}, {unknown[1]} if not known",
-        )
-    return bound_zh, bound_en
 
 
 def _order(

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from loansvc.application import CATALOGUE
 from loansvc.policy.order import ORDERED
 from loansvc.policy.rules import DATE_FACTS, UNKNOWN, Test, fact_label, fact_words
+from loansvc.policy.terms import Cap
 from loansvc.reasons import WORD_TEXTS, quantity
 
 Text: TypeAlias = tuple[str, str]  # Chinese, English
@@ -239,3 +240,37 @@ def when_text(tests: Iterable[Test]) -> Text:
     if not texts:
         return "所有情形", "everyone"
     return "且".join(zh for zh, _ in texts), " and ".join(en for _, en in texts)
+
+
+def bound_text(cap: Cap) -> Text:
+    """A cap as it is reckoned."""
+    zh, en = [], []
+    if cap.yuan or cap.percent_of is None:
+        amount = quantity(cap.yuan, "yuan")
+        zh.append(amount[0])
+        en.append(amount[1])
+    if cap.percent_of is not None:
+        label = fact_label(cap.percent_of)
+        zh.append(f"{label[0]}的{cap.percent}%")
+        en.append(f"{cap.percent} % of {label[1]}")
+    bound_zh, bound_en = "加".join(zh), " plus ".join(en)
+    if cap.less is not None:
+        label = fact_label(cap.less)
+        bound_zh, bound_en = f"{bound_zh}减{label[0]}", f"{bound_en} less {label[1]}"
+    if cap.percent_of is not None or cap.less is not None:
+        unknown = quantity(cap.if_unknown_yuan, "yuan")
+        bound_zh, bound_en = (
+            f"{bound_zh}，未知时{unknown[0]}",
+            f"{bound_en}, {unknown[1]} if not known",
+        )
+    return bound_zh, bound_en
+
+
+def issuers_text(issuers: frozenset[str]) -> Text:
+    """Who may vouch for something, in the order of the departments.
+
+    >>> issuers_text(frozenset({"agriculture", "hrss"}))
+    ('人社部门、农业农村部门', 'human resources and social security or agriculture')
+    """
+    named = [text for issuer, text in ISSUER_TEXTS.items() if issuer in issuers]
+    return list_text(named) if named else ("无", "nobody")

@@ -18,6 +18,7 @@ from loansvc.policy.coverage import coverage
 from loansvc.policy.rules import CONTEXT_LABELS
 from loansvc.registry import Registry
 from loansvc.registry.publishing import publish
+from loansvc.web.presentation import product_document
 from tests.shell import run as shell_run
 from tests.small import POLICY, publish_text, small_models
 
@@ -240,6 +241,57 @@ def test_check_of_a_published_policy_names_its_path(
     wrong.write_text(SMALL.replace("bank = 20", "bank = 21"), "utf-8")
     _, out, _ = shell("check", str(wrong))
     assert out.startswith("refused   policies/fast_loan/2026-07-01.toml, line 173, tier[0]")
+
+
+# --- show ---------------------------------------------------------------------------------------
+
+GOLDEN = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "file"),
+    [
+        pytest.param((), "small_policy_en.txt", id="English"),
+        pytest.param(("--zh",), "small_policy_zh.txt", id="Chinese"),
+    ],
+)
+def test_show_tells_all_of_a_policy(shell: Any, options: tuple[str, ...], file: str) -> None:
+    status, out, err = shell("show", "fast_loan", "--on", "2026-08-31", *options)
+    assert (status, err) == (0, "")
+    assert out == (GOLDEN / file).read_text("utf-8")
+
+
+def test_show_is_of_today_unless_asked(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policies, "now", lambda: datetime(2026, 9, 1, tzinfo=UTC))
+    first = shell("show", "fast_loan")[1].splitlines()[0]
+    assert first == "Test (fast_loan)   from 2026-09-01   to be reviewed by 2027-06-30"
+
+
+def test_show_as_json_is_the_product_of_the_api(shell: Any, models: Path) -> None:
+    status, out, err = shell("show", "fast_loan", "--on", "2026-08-31", "--json")
+    assert (status, err, out.count("\n")) == (0, "", 1)
+    editions = Registry.open(models).in_force("fast_loan", date(2026, 8, 31))
+    assert json.loads(out) == product_document("fast_loan", editions)
+
+
+@pytest.mark.parametrize("options", [(), ("--zh",), ("--json",)])
+def test_show_of_a_day_before_the_first_names_the_first(
+    shell: Any, options: tuple[str, ...]
+) -> None:
+    status, out, err = shell("show", "fast_loan", "--on", "2026-06-30", *options)
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "The first starts on 2026-07-01" in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("car_loan",), ("fast_loan", "--on", "2026-11-31")]
+)  # fmt: skip
+def test_show_of_no_product_or_no_day_is_wrong_usage(
+    shell: Any, arguments: tuple[str, ...]
+) -> None:
+    status, out, err = shell("show", *arguments)
+    assert (status, out) == (2, "")
+    assert "Usage:" in err
 
 
 # --- facts --------------------------------------------------------------------------------------
