@@ -212,7 +212,7 @@ def _price_for(policy: Policy, facts: Mapping[str, Any], lpr_bp: int) -> Price:
     row = first_match(policy.price_rows, facts)
     spread = min(row.spread_bp, policy.most_spread_bp)
     rate = lpr_bp + spread
-    subsidy = next(s for s in policy.subsidies if s.holds(facts))
+    subsidy = first_match(policy.subsidies, facts)
     return Price(row, lpr_bp, spread, rate, subsidy, subsidy.of_rate(rate, lpr_bp))
 
 

@@ -122,7 +122,7 @@ class _Maker:
 
     def _subsidies(self) -> Iterator[Case]:
         for i, period in enumerate(self.policy.subsidies):
-            fact = period.keyed_on
+            fact = period.days.fact
             for end in filter(None, (period.first_day, period.last_day)):
                 for days in (-1, 0, 1):
                     day = end + timedelta(days=days)

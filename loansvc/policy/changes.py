@@ -35,23 +35,7 @@ class Change:
     en: str
 
 
-RowType = TypeVar("RowType", LimitRow, PriceRow, TierRow, "Period")
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """A subsidy as a row for the loans of its days."""
-
-    when: tuple[Test, ...]
-    subsidy: Subsidy
-    clause: Clause
-
-    @classmethod
-    def of(cls, subsidy: Subsidy) -> Period:
-        """The row of a subsidy."""
-        days = Test(subsidy.keyed_on, at_least=subsidy.first_day, at_most=subsidy.last_day)
-        always = subsidy.first_day is None and subsidy.last_day is None
-        return cls(() if always else (days,), subsidy, subsidy.clause)
+RowType = TypeVar("RowType", LimitRow, PriceRow, TierRow, Subsidy)
 
 
 def changed(part: str, place: str, what: Text, now: Text, was: Text) -> Change:
@@ -253,9 +237,8 @@ def over_lpr_text(spread_bp: int) -> Text:
     return f"LPR{sign}{abs(spread_bp)}BP", f"LPR {sign} {abs(spread_bp)} bp"
 
 
-def period_text(period: Period) -> Text:
+def period_text(subsidy: Subsidy) -> Text:
     """What the state pays of the interest."""
-    subsidy = period.subsidy
     if subsidy.borrower_over_lpr_bp is not None:
         zh, en = over_lpr_text(subsidy.borrower_over_lpr_bp)
         return f"借款人承担{zh}，其余由财政承担", f"the borrower pays {en}, the state the rest"

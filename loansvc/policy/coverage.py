@@ -260,7 +260,7 @@ def _tests_of(policy: Policy) -> Iterator[Test]:
         for row in rows:
             yield from row.when
     for period in policy.subsidies:
-        yield Test(period.keyed_on, at_least=period.first_day, at_most=period.last_day)
+        yield period.days
 
 
 # --- what must hold -----------------------------------------------------------------------------

@@ -16,7 +16,6 @@ from loansvc.policy.changes import (
     CHANGED,
     REMOVED,
     Change,
-    Period,
     changed,
     kept_text,
     limit_text,
@@ -354,14 +353,14 @@ def _rows(before: Policy, after: Policy) -> Iterator[Change]:
         "guarantee", "tier", ("担保层级", "Guarantee"), before.tier_rows, after.tier_rows,
         tier_text, lambda row: (row.tier, row.tier),
     )  # fmt: skip
-    old, new = ([Period.of(s) for s in p.subsidies] for p in (before, after))
+    old, new = before.subsidies, after.subsidies
     of_prices = dict(after.clauses).get("price")  # where a policy older than periods has them
     for change in row_changes("prices", "subsidy", ("贴息", "Subsidy"), old, new, period_text):
         if change.part != "sources" or any(period.clause != of_prices for period in new):
             yield change
-    names = {period.when: (period.subsidy.zh, period.subsidy.en) for period in old}
+    names = {period.when: (period.zh, period.en) for period in old}
     for i, period in enumerate(new):
-        now = period.subsidy.zh, period.subsidy.en
+        now = period.zh, period.en
         name = f"贴息（{when_text(period.when)[0]}）", f"Subsidy for {when_text(period.when)[1]}"
         yield from reworded("prices", f"subsidy[{i}]", name, names.get(period.when, now), now)
 

@@ -26,6 +26,7 @@ from loansvc.policy.rules import (
     VILLAGE_RATINGS,
     Clause,
     Rule,
+    Test,
     fact_words,
     read_clause,
     read_rule,
@@ -185,7 +186,7 @@ def _read_subsidies(
         percent = price.integer("subsidy_percent_of_rate", low=0, high=100)
         zh, en = "财政贴息", "Paid by the state"
         clause = next(c for place, c in clauses if place == price.place)
-        return (Subsidy(DATE_FACTS[0], None, None, percent, None, zh, en, clause),)
+        return (Subsidy(Test(DATE_FACTS[0]), percent, None, zh, en, clause),)
     periods: list[Subsidy] = []
     for i, table in enumerate(reader.tables("subsidy", at_least=1)):
         with table:
@@ -198,15 +199,13 @@ def _read_subsidies(
 
 
 def _read_subsidy(table: Reader) -> Subsidy:
-    window = read_window(table)
+    days = read_window(table) or Test(DATE_FACTS[0])
     kinds = [k for k in ("percent_of_rate", "borrower_pays_lpr_plus_bp") if k in table]
     if len(kinds) != 1:
         table.refuse("", "must say either percent_of_rate or borrower_pays_lpr_plus_bp")
     share = kinds[0] == "percent_of_rate"
     return Subsidy(
-        keyed_on=window.fact if window else DATE_FACTS[0],
-        first_day=window.at_least if window else None,  # type: ignore[arg-type]  # days, by its fact
-        last_day=window.at_most if window else None,  # type: ignore[arg-type]
+        days=days,
         percent_of_rate=table.integer(kinds[0], low=0, high=100) if share else 0,
         borrower_over_lpr_bp=None if share else table.integer(kinds[0], low=-500, high=2000),
         zh=table.text("zh"),
@@ -223,8 +222,8 @@ def _check_follows(periods: Sequence[Subsidy], table: Reader) -> None:
             table.refuse("from", "leaves a gap before the first period; leave it out there")
         return
     before = periods[-2]
-    if this.keyed_on != before.keyed_on:
-        table.refuse("keyed_on", f"must be {before.keyed_on}, as in the period before")
+    if this.days.fact != before.days.fact:
+        table.refuse("keyed_on", f"must be {before.days.fact}, as in the period before")
     if before.last_day is None or this.first_day is None or this.first_day <= before.last_day:
         table.refuse("from", "overlaps the period before; start on the day after its `until`")
     if this.first_day > before.last_day + timedelta(days=1):

@@ -9,7 +9,7 @@ from typing import Any
 from loansvc.application import CATALOGUE
 from loansvc.editions import Reader
 from loansvc.errors import EditionRefused
-from loansvc.policy import Judgement, Policy, Test, judge
+from loansvc.policy import Judgement, Policy, judge
 from loansvc.policy.order import values_to_try
 from loansvc.policy.rules import (
     CONTEXT_LABELS,
@@ -113,7 +113,7 @@ def _days_named(policy: Policy) -> list[date]:
     )  # fmt: skip
     whens = (row.when for rows in clauses for row in rows)
     tests = [test for when in whens for test in when if test.fact in DATE_FACTS]
-    tests += [Test(s.keyed_on, at_least=s.first_day, at_most=s.last_day) for s in policy.subsidies]
+    tests += [s.days for s in policy.subsidies]
     return [] if not tests else values_to_try(DATE_FACTS[0], tests)
 
 

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from loansvc.policy import GRAVE, Policy
 from loansvc.policy.changes import (
-    Period,
     cases_text,
     limit_text,
     period_text,
@@ -29,7 +28,7 @@ from loansvc.policy.rules import (
     Test,
     fact_label,
 )
-from loansvc.policy.terms import LimitRow, PriceRow, TierRow
+from loansvc.policy.terms import LimitRow, PriceRow, Subsidy, TierRow
 from loansvc.policy.wording import (
     OUTCOME_TEXTS,
     Text,
@@ -57,7 +56,7 @@ NOT_STATED = {  # which day stands in for one that the application does not stat
 }
 CELL = 6  # characters of a cell of the matrix, "100" and two blanks at least
 
-RowType = TypeVar("RowType", LimitRow, PriceRow, TierRow, Period)
+RowType = TypeVar("RowType", LimitRow, PriceRow, TierRow, Subsidy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +188,7 @@ def _prices(policy: Policy) -> Iterator[Text]:
     # A policy older than periods has one percentage and no words for it.
     in_words = any(at.startswith("subsidy[") for at, _ in policy.clauses)
     for subsidy in policy.subsidies:
-        period = Period.of(subsidy)
-        said, whom = period_text(period), _for_whom(period.when)
+        said, whom = period_text(subsidy), _for_whom(subsidy.when)
         if in_words:
             said = f"{subsidy.zh}：{said[0]}", f"{subsidy.en}: {said[1]}"
         yield _under(*said)
@@ -253,7 +251,7 @@ def _clauses(policy: Policy) -> Iterator[tuple[Text, tuple[Test, ...]]]:
     tables: tuple[tuple[Text, Sequence[Any]], ...] = (
         (("基础额度", "base limit"), policy.limit_rows),
         (("利率", "rate"), policy.price_rows),
-        (("贴息", "subsidy"), [Period.of(subsidy) for subsidy in policy.subsidies]),
+        (("贴息", "subsidy"), policy.subsidies),
         (("担保层级", "guarantee"), policy.tier_rows),
     )
     for (zh, en), rows in tables:

@@ -86,35 +86,41 @@ class PriceRow:
 
 @dataclass(frozen=True, slots=True)
 class Subsidy:
-    """What the state pays of the interest on loans of a period: the first and last day count.
+    """What the state pays of the interest on loans of a period, which is a test of a day.
 
     Either a whole percentage of the rate, or what is above the LPR plus `borrower_over_lpr_bp`.
     """
 
-    keyed_on: str
-    first_day: date | None
-    last_day: date | None
+    days: Test
     percent_of_rate: int
     borrower_over_lpr_bp: int | None
     zh: str
     en: str
     clause: Clause
 
-    def holds(self, facts: Mapping[str, Any]) -> bool:
-        """Whether the day it is keyed to lies in its period."""
-        if self.first_day is None and self.last_day is None:
-            return True
-        day = facts[self.keyed_on]
-        return (self.first_day is None or self.first_day <= day) and (
-            self.last_day is None or day <= self.last_day
-        )
+    @property
+    def when(self) -> tuple[Test, ...]:
+        """The test of its days; none for the only period of a policy."""
+        return () if self.first_day is None and self.last_day is None else (self.days,)
+
+    @property
+    def first_day(self) -> date | None:
+        """The first day that counts; None: always before."""
+        return _day(self.days.at_least)
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day that counts; None: ever after."""
+        return _day(self.days.at_most)
 
     def of_rate(self, rate_bp: int, lpr_bp: int) -> int:
         """Basis points that the state pays, rounded down, never more than the rate.
 
         >>> clause = Clause("example", "B", False)
-        >>> rest = Subsidy("loan_start", None, date(2023, 9, 30), 0, -150, "", "", clause)
-        >>> half = Subsidy("loan_start", date(2023, 10, 1), None, 50, None, "", "", clause)
+        >>> until = Test("loan_start", at_most=date(2023, 9, 30))
+        >>> since = Test("loan_start", at_least=date(2023, 10, 1))
+        >>> rest = Subsidy(until, 0, -150, "", "", clause)
+        >>> half = Subsidy(since, 50, None, "", "", clause)
         >>> rest.of_rate(485, 385), half.of_rate(445, 345)
         (250, 222)
         """
@@ -122,6 +128,11 @@ class Subsidy:
             return rate_bp * self.percent_of_rate // 100
         borrower_bp = max(lpr_bp + self.borrower_over_lpr_bp, 0)
         return max(rate_bp - borrower_bp, 0)
+
+
+def _day(end: int | date | None) -> date | None:
+    assert not isinstance(end, int), "the bounds of a day are days"
+    return end
 
 
 @dataclass(frozen=True, slots=True)

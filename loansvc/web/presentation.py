@@ -134,7 +134,7 @@ def _limit(policy: Policy) -> dict[str, Any]:
 def _subsidy(subsidy: Subsidy) -> dict[str, Any]:
     first, last = subsidy.first_day, subsidy.last_day
     return {
-        "keyed_on": subsidy.keyed_on,
+        "keyed_on": subsidy.days.fact,
         "from": first and first.isoformat(),
         "until": last and last.isoformat(),
         "percent_of_rate": subsidy.percent_of_rate,
