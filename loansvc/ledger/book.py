@@ -12,7 +12,8 @@ from heapq import heappop, heappush
 from typing import Any, Protocol
 
 from loansvc.ledger.chain import Entry
-from loansvc.ledger.commitments import Account, Commitment, Fact, lapse_of, share_yuan
+from loansvc.ledger.commitments import Account, Commitment, Fact, lapse_of
+from loansvc.policy.terms import share_yuan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

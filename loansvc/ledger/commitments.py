@@ -17,6 +17,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from loansvc.errors import OutcomeRefused
+from loansvc.policy.terms import share_yuan
 
 OFFER_OPEN_DAYS = 30  # an offer not drawn by then lapses, and what it held is free again
 KINDS = (
@@ -52,15 +53,6 @@ class Fact:
     def from_record(cls, record: dict[str, Any]) -> Fact:
         """The fact whose record form this is."""
         return cls(**{**record, "on": date.fromisoformat(record["on"])})
-
-
-def share_yuan(amount_yuan: int, percent: int) -> int:
-    """The fund's share of an amount, rounded up to the yuan: as policies reckon it.
-
-    >>> share_yuan(120_001, 40)
-    48001
-    """
-    return -(-amount_yuan * percent // 100)
 
 
 def lapse_of(decided_at: str) -> str:

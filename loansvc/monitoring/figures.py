@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from loansvc.policy.terms import share_yuan
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
@@ -18,7 +20,8 @@ class Figures:
 
     `asked_yuan` counts every application; the other amounts count approvals. `guaranteed_yuan` is
     the part of `approved_yuan` that the bank does not bear, `local_guarantor_yuan` what the local
-    guarantor's fund bears of it. `subsidy_yuan` is one year's interest subsidy on the amount.
+    guarantor's fund bears of it; both rounded up, as the fund reckons. `subsidy_yuan` is one
+    year's interest subsidy on the amount.
     """
 
     applications: int = 0
@@ -76,8 +79,8 @@ def figures_of(decision: Mapping[str, Any], *, asked_yuan: int) -> Figures:
         **counted,
         limit_yuan=offer["limit_yuan"],
         approved_yuan=amount,
-        guaranteed_yuan=half_up(amount * (100 - shares["bank"]), 100),
-        local_guarantor_yuan=half_up(amount * shares["local_guarantor"], 100),
+        guaranteed_yuan=share_yuan(amount, 100 - shares["bank"]),
+        local_guarantor_yuan=share_yuan(amount, shares["local_guarantor"]),
         subsidy_yuan=half_up(amount * offer["subsidy_bp"], 10_000),
         expected_loss_yuan=guarantee["expected_loss_yuan"]["total"],
         expected_loss_bank_yuan=guarantee["expected_loss_yuan"]["bank"],

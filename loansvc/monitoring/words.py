@@ -23,7 +23,7 @@ GROUP_WORDS: Mapping[str, tuple[str, str]] = {
     "poverty_relieved": ("脱贫人口", "persons relieved from poverty"),
     "released_prisoner": ("刑满释放人员", "persons released from prison"),
     "overcapacity_worker": ("化解过剩产能企业职工", "workers of over-capacity firms"),
-    "technician_graduate": ("技工院校高级班毕业生", "graduates of technicians' senior classes"),
+    "technician_graduate": ("技师学院高级班毕业生", "graduates of technicians' senior classes"),
     NONE: ("无", "none"),
 }
 DEPARTMENT_WORDS: Mapping[str, tuple[str, str]] = {

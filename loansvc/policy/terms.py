@@ -236,9 +236,18 @@ class Price:
     subsidy_bp: int
 
 
+def share_yuan(amount_yuan: int, percent: int) -> int:
+    """The guarantee fund's share of an amount, rounded up to the yuan.
+
+    >>> share_yuan(120_001, 40)
+    48001
+    """
+    return -(-amount_yuan * percent // 100)
+
+
 def share_yuan_of(amount_yuan: int, row: TierRow) -> int:
     """What the guarantee fund carries of this amount under a tier, rounded up to the yuan."""
-    return -(-amount_yuan * row.shares_percent["local_guarantor"] // 100)
+    return share_yuan(amount_yuan, row.shares_percent["local_guarantor"])
 
 
 def binding_cap(caps: FundCaps, fund: Fund, share_yuan: int) -> str | None:

@@ -66,7 +66,10 @@ MORE_WORD_TEXTS = {
     "poverty_relieved": ("脱贫人口", "person lifted out of poverty"),
     "released_prisoner": ("刑满释放人员", "released prisoner"),
     "overcapacity_worker": ("化解过剩产能企业职工", "worker of a firm cutting overcapacity"),
-    "technician_graduate": ("技师学院毕业生", "graduate of a technician college"),
+    "technician_graduate": (
+        "技师学院高级班毕业生",
+        "graduate of a technician college's senior class",
+    ),
     "graduate_startup_subsidy": ("高校毕业生创业补贴", "startup subsidy for graduates"),
     "training_certificate": ("培训合格证书", "training certificate"),
     "craftsman_title": ("工匠称号", "craftsman title"),

@@ -13,7 +13,7 @@ import pytest
 from loansvc.monitoring.charts import Bar, bars
 from loansvc.monitoring.columns import to_document
 from loansvc.monitoring.csv_table import csv_bytes, safe_cell
-from loansvc.monitoring.figures import Figures
+from loansvc.monitoring.figures import Figures, figures_of
 from loansvc.monitoring.report import Report, Row, Table, report
 from loansvc.monitoring.report_page import page
 from loansvc.registry import Registry
@@ -293,3 +293,17 @@ def test_a_chart_draws_each_part_to_scale() -> None:
     svg = ET.fromstring(bars(rows, legend=("yes", "no"), title="t"))
     widths = [float(r.get("width", "")) for r in svg.iter("rect")][2:]  # after the legend
     assert widths == pytest.approx([450 * n / 4 for n in (3, 1, 2)], abs=0.1)
+
+
+def test_what_is_guaranteed_is_rounded_as_the_fund_rounds() -> None:
+    """40 % and 80 % of 120,001 yuan, up to the yuan."""
+    approval = {
+        "outcome": "approve",
+        "offer": {"amount_yuan": 120_001, "limit_yuan": 135_000, "subsidy_bp": 0},
+        "guarantee": {
+            "shares_percent": {"bank": 20, "local_guarantor": 40},
+            "expected_loss_yuan": {"total": 0, "bank": 0},
+        },
+    }
+    found = figures_of(approval, asked_yuan=120_001)
+    assert (found.guaranteed_yuan, found.local_guarantor_yuan) == (96_001, 48_001)
