@@ -16,6 +16,7 @@ from loansvc.errors import FieldError, InvalidOutcome, NotFound, OutcomeRefused,
 from loansvc.ledger import Entry
 from loansvc.ledger.book import Movement
 from loansvc.ledger.commitments import Account, Commitment, Fact
+from loansvc.ledger.entries import NO_EDITIONS
 from loansvc.ledger.fund import INSTITUTION
 from loansvc.policy import FundCaps
 from loansvc.underwriting import Underwriting, new_id, stamp
@@ -89,7 +90,7 @@ class Lending:
                 ledger.subject_of(decision.subject_ref), payload, kind="outcome",
                 decided_at=stamp(at), client=client, application_id=application_id,
                 decision_id=new_id("out", at), product=decision.product, outcome=fact.kind,
-                **_NO_EDITIONS,
+                **NO_EDITIONS,
             )  # fmt: skip
             return _outcome(entry, payload), True
 
@@ -138,7 +139,7 @@ class Lending:
             return ledger.append(
                 ledger.subject_for(INSTITUTION), {"fund": stated}, kind="fund",
                 decided_at=stamp(at), client="", application_id="", decision_id=new_id("fund", at),
-                product=COUNTY, outcome="set", **_NO_EDITIONS,
+                product=COUNTY, outcome="set", **NO_EDITIONS,
             )  # fmt: skip
 
     def fund(self) -> dict[str, Any]:
@@ -196,9 +197,6 @@ class Lending:
             "movements": lines,
             "closing": _account_document(closing),
         }
-
-
-_NO_EDITIONS = dict.fromkeys(("tier", "scorecard", "villages", "policy", "rates"), "")
 
 
 def check(fact: Fact, *, today: date) -> None:

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+KINDS = (
+    "decision", "outcome", "fund", "review", "override", "dispute", "erasure", "administration",
+)  # fmt: skip
 GENESIS = "sha256:" + "0" * 64  # what the first entry names as its predecessor
 
 
@@ -15,7 +18,7 @@ GENESIS = "sha256:" + "0" * 64  # what the first entry names as its predecessor
 class Entry:
     """One row of the ledger. Carries nothing that is computed from a person's data.
 
-    `kind` is decision, outcome or fund. An entry that is no decision carries an id of its own in
+    `kind` is one of KINDS. An entry that is no decision carries an id of its own in
     `decision_id` and leaves tier and editions empty (`ledger/tables.py` says which column is what).
     """
 

@@ -44,6 +44,8 @@ HEAD = select(tables.chain_head).with_for_update()
 ADD_SUBJECT, ADD_KEY = insert(tables.subject), insert(tables.subject_key)
 ADD_ENTRY, ADD_PAYLOAD = insert(tables.entry), insert(tables.payload)
 ADD_HEAD, MOVE_HEAD = insert(tables.chain_head), update(tables.chain_head)
+# The columns that only a decision fills.
+NO_EDITIONS = dict.fromkeys(("tier", "scorecard", "villages", "policy", "rates"), "")
 SCHEMA = 1  # of the payload: its first byte, and part of what its seal is bound to
 
 

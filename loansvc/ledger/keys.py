@@ -26,7 +26,10 @@ _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class ClientKey:
-    """A key as it is kept: everything but the secret."""
+    """A key as it is kept: everything but the secret.
+
+    `holder` is the person who has it, "" where a program does.
+    """
 
     key_id: str
     client: str
@@ -34,6 +37,7 @@ class ClientKey:
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
+    holder: str = ""
 
     def usable_at(self, now: datetime) -> bool:
         """Whether it opens anything at that moment."""
@@ -41,7 +45,13 @@ class ClientKey:
 
 
 def create(
-    ledger: Ledger, *, client: str, scopes: tuple[str, ...], now: datetime, expires_at: datetime
+    ledger: Ledger,
+    *,
+    client: str,
+    scopes: tuple[str, ...],
+    now: datetime,
+    expires_at: datetime,
+    holder: str = "",
 ) -> tuple[ClientKey, str]:
     """A new key and its token, which is shown this once.
 
@@ -53,7 +63,7 @@ def create(
     if not scopes or set(scopes) - set(SCOPES):
         raise SetupRefused(f"Scopes are {', '.join(SCOPES)}; give one at least.")
     key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    key = ClientKey(key_id, client, scopes, now, expires_at, None)
+    key = ClientKey(key_id, client, scopes, now, expires_at, None, holder)
     with ledger.transaction() as connection:
         connection.execute(
             insert(client_key).values(
@@ -63,6 +73,7 @@ def create(
                 scopes=" ".join(scopes),
                 created_at=now.isoformat(),
                 expires_at=expires_at.isoformat(),
+                holder=holder,
             )
         )
     return key, f"lsk_{key_id}_{secret}"
@@ -119,4 +130,5 @@ def _key(row: object) -> ClientKey:
         created_at=datetime.fromisoformat(value["created_at"]),
         expires_at=datetime.fromisoformat(value["expires_at"]),
         revoked_at=datetime.fromisoformat(revoked) if revoked else None,
+        holder=value["holder"],
     )

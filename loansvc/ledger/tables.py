@@ -4,13 +4,21 @@ Only `entry` is chained and never changes. Nothing in it is computed from a pers
 application lies sealed in `payload`, the way from an ID number to a `subject_ref` in `subject`, the
 key that opens the payloads in `subject_key`; those can be destroyed and the chain still verifies.
 
-An entry is of a kind. `decision`: the columns hold what they are called. `outcome`, what became of
-an approved loan: client, application and product of the decision, in `outcome` the kind of fact, in
-`decision_id` an id of its own (out_…), no tier and no editions. `fund`, the fund's capital stated:
-client and application empty, in `decision_id` an id of its own (fund_…).
+An entry is of a kind. `decision`: the columns hold what they are called. The others carry an id of
+their own in `decision_id` and leave tier and editions empty:
+    outcome         what became of an approved loan: client, application, product of the decision,
+                    in `outcome` the kind of fact (out_…)
+    review, override, dispute
+                    what people did about a decision: likewise (rev_…, ovr_…, dis_…)
+    fund            the fund's capital stated: client and application empty (fund_…)
+    erasure         a person's key destroyed: in `application_id` that person's reference (era_…)
+    administration  what an operator did: in `outcome` the action (adm_…)
+The payloads of the last three are sealed with a key of the institution, which is no person.
 
-`commitment`, `fund_account` and `related` are a projection: worked out from the entries in the same
-transaction, so that a decision reads the fund at once; `ledger verify` works them out anew.
+`checkpoint` and `tile` are signed roots and nodes of the Merkle tree over the entries; `nonce` and
+`variant` are kept for minutes and for a day. `commitment`, `fund_account` and `related` are a
+projection: worked out from the entries in the same transaction, so that a decision reads the fund
+at once; `ledger verify` works them out anew.
 """
 
 from __future__ import annotations
@@ -24,6 +32,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     text,
 )
 
@@ -57,6 +66,23 @@ entry = Table(
     Index(
         "entry_outcomes", "client", "application_id", "sequence",
         sqlite_where=text("kind = 'outcome'"), postgresql_where=text("kind = 'outcome'"),
+    ),
+    Index(
+        "entry_one_review", "client", "application_id", unique=True,
+        sqlite_where=text("kind = 'review'"), postgresql_where=text("kind = 'review'"),
+    ),
+    Index(
+        "entry_one_override", "client", "application_id", unique=True,
+        sqlite_where=text("kind = 'override'"), postgresql_where=text("kind = 'override'"),
+    ),
+    Index(
+        "entry_human", "client", "application_id", "sequence",
+        sqlite_where=text("kind IN ('review', 'override', 'dispute')"),
+        postgresql_where=text("kind IN ('review', 'override', 'dispute')"),
+    ),
+    Index(
+        "entry_erasure", "application_id",
+        sqlite_where=text("kind = 'erasure'"), postgresql_where=text("kind = 'erasure'"),
     ),
 )  # fmt: skip
 
@@ -152,4 +178,40 @@ client_key = Table(
     Column("created_at", String(32), nullable=False),
     Column("expires_at", String(32), nullable=False),
     Column("revoked_at", String(32)),
+    Column("holder", String(64), nullable=False, server_default=""),
+    Column("algorithm", String(32), nullable=False, server_default=""),
+    Column("public_key", Text, nullable=False, server_default=""),
+)
+
+tile = Table(
+    "tile",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),
+)
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("size", Integer, primary_key=True, autoincrement=False),
+    Column("at", String(32), nullable=False),
+    Column("note", Text, nullable=False),
+)
+
+nonce = Table(
+    "nonce",
+    metadata,
+    Column("key_id", String(64), primary_key=True),
+    Column("nonce", String(128), primary_key=True),
+    Column("expires_at", String(32), nullable=False, index=True),
+)
+
+variant = Table(
+    "variant",
+    metadata,
+    Column("client", String(64), primary_key=True),
+    Column("person", String(96), primary_key=True),
+    Column("mark", String(96), primary_key=True),
+    Column("at", String(32), nullable=False, index=True),
 )

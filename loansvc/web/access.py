@@ -10,6 +10,7 @@ from flask import Response, current_app, g, request
 
 from loansvc.errors import Forbidden, Unauthenticated
 from loansvc.ledger import keys
+from loansvc.ledger.keys import ClientKey
 from loansvc.underwriting import Underwriting
 
 Args = ParamSpec("Args")
@@ -22,11 +23,16 @@ def underwriting() -> Underwriting:
     return root
 
 
+def caller() -> ClientKey:
+    """The key that came with the request: its client, its holder, what it may do."""
+    key = g.caller
+    assert isinstance(key, ClientKey)
+    return key
+
+
 def client() -> str:
     """The client whose key came with the request."""
-    name = g.client
-    assert isinstance(name, str)
-    return name
+    return caller().client
 
 
 def requires(scope: str) -> Callable[[Callable[Args, Response]], Callable[Args, Response]]:
@@ -45,7 +51,7 @@ def requires(scope: str) -> Callable[[Callable[Args, Response]], Callable[Args, 
                 raise Unauthenticated
             if scope not in key.scopes:
                 raise Forbidden(scope)
-            g.client = key.client
+            g.caller = key
             return view(*args, **kwargs)
 
         return checked

@@ -19,7 +19,7 @@ from loansvc.errors import (
     OutcomeRefused,
     SetupRefused,
 )
-from loansvc.ledger import Ledger
+from loansvc.ledger import Ledger, stores
 from loansvc.ledger.commitments import Fact
 from loansvc.lending import Lending
 from loansvc.policy import Fund
@@ -458,7 +458,7 @@ def test_an_older_ledger_is_filled_from_its_entries(
     some_history(root, clock)
     before = contents(tmp_path)
     assert len(before) > 8
-    as_0001_left_it(root, tmp_path)
+    as_0001_left_it(root)
     with pytest.raises(SetupRefused, match="loansvc ledger upgrade"):
         reopened(tmp_path, create=False)
     upgraded = reopened(tmp_path, create=True)
@@ -478,7 +478,7 @@ def test_an_older_ledger_that_is_damaged_stays_as_it_is(
     root: Underwriting, clock: Clock, tmp_path: Path, statement: str
 ) -> None:
     some_history(root, clock)
-    as_0001_left_it(root, tmp_path)
+    as_0001_left_it(root)
     with closing(sqlite3.connect(database(tmp_path))) as connection:
         connection.execute(statement)
         connection.commit()
@@ -488,14 +488,10 @@ def test_an_older_ledger_that_is_damaged_stays_as_it_is(
         assert connection.execute("SELECT * FROM alembic_version").fetchall() == [("0001",)]
 
 
-def as_0001_left_it(root: Underwriting, tmp_path: Path) -> None:
+def as_0001_left_it(root: Underwriting) -> None:
+    with root.ledger.transaction() as connection:
+        stores.downgrade(connection, "0001")
     root.ledger._engine.dispose()
-    with closing(sqlite3.connect(database(tmp_path))) as connection:
-        for table in ("commitment", "fund_account", "related"):
-            connection.execute(f"DROP TABLE {table}")
-        connection.execute("DROP INDEX entry_outcomes")
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
-        connection.commit()
 
 
 def reopened(tmp_path: Path, *, create: bool) -> Ledger:

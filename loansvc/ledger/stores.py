@@ -1,0 +1,140 @@
+"""Stores: the database behind a URL, and how its transactions begin, fail and change shape.
+
+SQLite (WAL, synchronous=FULL). Every difference between databases is written here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from loansvc.errors import LedgerUnavailable, SetupRefused
+
+SHORT_WAIT_MS = 3  # SQLite sleeps 1 and 2 ms, then says busy
+
+
+def is_there(url: str) -> bool:
+    """Whether a ledger may be at that URL: a SQLite file that exists, or another database."""
+    try:
+        place = make_url(url)
+    except ArgumentError:
+        return True  # opening it says what is wrong
+    return place.get_backend_name() != "sqlite" or Path(place.database or "").exists()
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Database trouble is "try again" for the caller; details stay in the log."""
+    try:
+        yield
+    except (DBAPIError, PoolTimeout) as error:
+        raise LedgerUnavailable from error
+
+
+def open_engine(url: str, busy_timeout_ms: int) -> Engine:
+    """The engine of that URL, its connections set up to lose nothing.
+
+    Raises:
+        SetupRefused: no database that can be opened here.
+    """
+    try:
+        engine = create_engine(
+            url,
+            pool_size=32,
+            max_overflow=32,
+            pool_timeout=busy_timeout_ms / 1000,
+        )
+    except (ArgumentError, ImportError):  # its text would show the URL, which may hold a password
+        raise SetupRefused(
+            "LOANSVC_DATABASE_URL names no database that can be opened here. Give a URL such as "
+            "sqlite:////folder/ledger.db, or install the driver it asks for."
+        ) from None
+    if engine.dialect.name != "sqlite":
+        raise SetupRefused(
+            "This version keeps its ledger in SQLite. Give LOANSVC_DATABASE_URL a URL such as "
+            "sqlite:////folder/ledger.db, or leave it out."
+        )
+    _prepare_sqlite(engine, busy_timeout_ms)
+    return engine
+
+
+def _prepare_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin where we say so, below
+        # A row that somebody spoilt must be readable, so that `verify` can name it.
+        connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+        connection.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("loansvc_writes", False):
+            _begin_writing(connection, patience_ms=busy_timeout_ms)
+        else:
+            connection.exec_driver_sql("BEGIN")
+
+
+def _begin_writing(connection: Connection, *, patience_ms: int) -> None:
+    """Become the one writer: one that began as a reader can be refused at its first write.
+
+    SQLite's own waiting sleeps longer each time, up to 100 ms, while other processes come and go
+    and a write takes one or two: so it is told to wait shortly, and asked again.
+    """
+    until = time.monotonic() + patience_ms / 1000
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {SHORT_WAIT_MS}")
+    try:
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                return
+            except OperationalError as error:
+                busy = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() >= until:
+                    raise
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience_ms}")
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The version of the tables; None where there are none."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Bring the tables to that version, this program's unless another is named."""
+    config = _alembic()
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)
+
+
+def downgrade(connection: Connection, to: str) -> None:
+    """Take the tables back to an earlier version; no entry is touched."""
+    config = _alembic()
+    config.attributes["connection"] = connection
+    command.downgrade(config, to)
+
+
+def revisions() -> list[str]:
+    """Every version of the tables that this program knows, newest first."""
+    return [script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()]
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "loansvc.ledger:migrations")
+    config.set_main_option("path_separator", "os")
+    return config
