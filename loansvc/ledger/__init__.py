@@ -6,19 +6,18 @@ chain entry and head: all or nothing. `writing()` gives that transaction, `readi
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, select
-from sqlalchemy.exc import DBAPIError
 
 from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
 from loansvc.ledger import tables
 from loansvc.ledger.chain import Entry, Problem
 from loansvc.ledger.entries import Reading, Subject, Writing
 from loansvc.ledger.fund import rebuild
+from loansvc.ledger.group_commit import GroupCommit
 from loansvc.ledger.stores import (
     database_errors,
     is_there,
@@ -40,11 +39,11 @@ class Ledger:
 
     def __init__(self, engine: Engine, vault: Vault, *, busy_timeout_ms: int = 2000) -> None:
         self._engine = engine
-        self._writer = engine.execution_options(loansvc_writes=True)
         self._vault = vault
         # Writers of one process queue here in turn; SQLite's own waiting is by chance.
-        self._turn = threading.Lock()
-        self._patience_s = busy_timeout_ms / 1000
+        self._writers = GroupCommit(
+            engine.execution_options(loansvc_writes=True), patience_s=busy_timeout_ms / 1000
+        )
 
     @classmethod
     def open(
@@ -131,19 +130,8 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A connection for writing, alone among the writers of this ledger."""
-        if not self._turn.acquire(timeout=self._patience_s):
-            raise LedgerUnavailable
-        try:
-            with database_errors(), self._writer.connect() as connection:
-                try:
-                    with connection.begin():
-                        yield connection
-                except DBAPIError:
-                    # After a failed commit nobody knows what the file holds: never reuse it.
-                    connection.invalidate()
-                    raise
-        finally:
-            self._turn.release()
+        with self._writers.block() as connection:
+            yield connection
 
     def check_keys(self) -> None:
         """Refuse to work with keys other than those the ledger was written with."""

@@ -94,7 +94,8 @@ def _begin_writing(connection: Connection, *, patience_ms: int) -> None:
     SQLite's own waiting sleeps longer each time, up to 100 ms, while other processes come and go
     and a write takes one or two: so it is told to wait shortly, and asked again.
     """
-    until = time.monotonic() + patience_ms / 1000
+    given: float | None = connection.get_execution_options().get("loansvc_until")
+    until = given or time.monotonic() + patience_ms / 1000
     connection.exec_driver_sql(f"PRAGMA busy_timeout = {SHORT_WAIT_MS}")
     try:
         while True:

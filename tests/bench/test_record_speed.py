@@ -1,21 +1,27 @@
-"""What the guarantee fund costs a recorded decision, in process and on disk.
+"""What the guarantee fund and the commit cost a recorded decision, in process and on disk.
 
-Run: make bench. The two take turns, so that a busy machine slows both; nothing here asserts a time.
+Run: make bench. They take turns, so that a busy machine slows all; nothing here asserts a time.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from loansvc.ledger import group_commit
 from loansvc.underwriting import Underwriting
 from tests.small import an_application, small_models, small_underwriting, with_fund
 
 pytestmark = pytest.mark.bench
 N_DECISIONS = 600
+N_SHARED = 400
+N_ROUNDS = 3
 WARM = 100
 
 
@@ -39,3 +45,33 @@ def test_a_recorded_decision_with_and_without_a_fund(
         for name, times in taken.items():
             middle, high = statistics.median(times[WARM:]), statistics.quantiles(times[WARM:], n=10)
             print(f"{name:<24}{middle:>8.2f} ms median{high[-1]:>8.2f} ms 90 %")
+
+
+def test_a_shared_commit_beside_one_for_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads of one process that record decisions as fast as they can; fsync included."""
+    models = small_models(tmp_path)
+    shared_blocks = group_commit.MOST_BLOCKS
+    numbers = count()
+    table: dict[tuple[int, str], list[float]] = {}
+    for n_round in range(N_ROUNDS):
+        for n_threads in (1, 8, 32):
+            for name, most in (("one each", 1), ("shared", shared_blocks)):
+                monkeypatch.setattr(group_commit, "MOST_BLOCKS", most)
+                root = small_underwriting(tmp_path / f"{n_round} {n_threads} {name}", models=models)
+                table.setdefault((n_threads, name), []).append(_per_s(root, n_threads, numbers))
+    with capsys.disabled():
+        print("\n\nRecorded decisions per s, threads of one process, fsync included")
+        for n_threads in (1, 8, 32):
+            each, shared = (statistics.median(table[n_threads, n]) for n in ("one each", "shared"))
+            print(f"{n_threads:>3} threads{each:>8.0f} one commit each{shared:>8.0f} shared"
+                  f"{shared / each:>6.2f}")  # fmt: skip
+
+
+def _per_s(root: Underwriting, n_threads: int, numbers: Iterator[int]) -> float:
+    applications = [an_application(next(numbers)) for _ in range(N_SHARED)]
+    started = time.perf_counter()
+    with ThreadPoolExecutor(n_threads) as pool:
+        list(pool.map(lambda application: root.decide(application, client="bench"), applications))
+    return N_SHARED / (time.perf_counter() - started)

@@ -1,0 +1,170 @@
+"""Group commit: the writers of one process take turns within one transaction and share its commit.
+
+Bringing a commit to disk costs as much as several decisions. Whoever wants to write queues; each
+block runs alone, in order; whoever finds nobody behind it, or the group full, commits for all.
+Nobody leaves before that commit is on disk, not even with a refusal: it may rest on what another
+block of the group wrote. Nobody waits for company either: alone, a block commits at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from loansvc.errors import LedgerUnavailable
+from loansvc.ledger.stores import database_errors
+
+MOST_BLOCKS = 32  # of one group: more would keep the writers of other processes waiting
+MOST_SECONDS = 0.05  # after which a group takes no further block
+LONGEST_COMMIT_SECONDS = 30  # after which its result counts as unknown
+
+
+class _Group:
+    """Blocks that share a transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.transaction = connection.begin()
+        self.full_at = time.monotonic() + MOST_SECONDS
+        self.n_blocks = 0
+        self.undone = False  # the only block was refused: there is nothing to commit
+        self.failure: DBAPIError | None = None
+        self.ended_well = False
+        self.done = threading.Event()
+
+    def takes_more(self) -> bool:
+        """Whether another block may join."""
+        ended = self.undone or self.failure is not None
+        return not ended and self.n_blocks < MOST_BLOCKS and time.monotonic() < self.full_at
+
+    @contextmanager
+    def block(self) -> Iterator[Connection]:
+        """One block: undone by itself when it is refused; a database error fails the group."""
+        # The first block needs no savepoint: undoing it is undoing everything.
+        savepoint = self.connection.begin_nested() if self.n_blocks else None
+        self.n_blocks += 1
+        try:
+            yield self.connection
+            if savepoint is not None:
+                savepoint.commit()
+        except DBAPIError:
+            raise
+        except BaseException:
+            if savepoint is None:
+                self.undone = True
+            else:
+                savepoint.rollback()
+            raise
+
+    def end(self) -> None:
+        """Commit, or undo; whatever happens to it, the connection is given back or thrown away."""
+        try:
+            if self.failure is None and self.undone:
+                self.transaction.rollback()
+            elif self.failure is None:
+                self.transaction.commit()
+            self.ended_well = self.failure is None
+        except DBAPIError as error:
+            self.failure = error
+        if self.failure is not None:
+            # After a failed commit nobody knows what the file holds: never reuse it.
+            self.connection.invalidate()
+        self.connection.close()
+
+
+class _Waiter:
+    """A thread that waits for its turn; `group` is set where it joins one."""
+
+    def __init__(self) -> None:
+        self.turn = threading.Event()
+        self.group: _Group | None = None
+
+    def go(self, group: _Group | None) -> None:
+        self.group = group
+        self.turn.set()
+
+
+class GroupCommit:
+    """The queue of writers of one process."""
+
+    def __init__(self, engine: Engine, *, patience_s: float) -> None:
+        self._engine = engine
+        self._patience_s = patience_s
+        self._lock = threading.Lock()  # guards the two below
+        self._waiting: deque[_Waiter] = deque()
+        self._busy = False
+
+    @contextmanager
+    def block(self) -> Iterator[Connection]:
+        """The one connection for writing; what was done in the block is on disk when it has ended.
+
+        Raises:
+            LedgerUnavailable: it was not, or nobody knows. The connection is thrown away.
+        """
+        with database_errors():
+            group = self._join(until=time.monotonic() + self._patience_s)
+            try:
+                with group.block() as connection:
+                    yield connection
+            except DBAPIError as error:
+                group.failure = error
+                raise
+            finally:
+                self._leave(group)
+
+    def _join(self, *, until: float) -> _Group:
+        waiter = _Waiter()
+        with self._lock:
+            if self._busy:
+                self._waiting.append(waiter)
+            else:
+                self._busy = True
+                waiter.go(None)
+        if not waiter.turn.wait(until - time.monotonic()):
+            with self._lock:
+                if waiter in self._waiting:  # else the turn came at the last moment
+                    self._waiting.remove(waiter)
+                    raise LedgerUnavailable
+        return waiter.group or self._begin(until)
+
+    def _begin(self, until: float) -> _Group:
+        try:
+            connection = self._engine.connect().execution_options(loansvc_until=until)
+            try:
+                return _Group(connection)
+            except BaseException:
+                connection.close()
+                raise
+        except BaseException:
+            self._pass_on(None)
+            raise
+
+    def _leave(self, group: _Group) -> None:
+        """Let the next one join the group, or end it; return when it has ended."""
+        if not self._pass_on(group):
+            try:
+                group.end()
+            finally:
+                group.done.set()
+                self._pass_on(None)
+        if not group.done.wait(LONGEST_COMMIT_SECONDS):
+            raise LedgerUnavailable
+        if not group.ended_well:
+            raise LedgerUnavailable from group.failure
+
+    def _pass_on(self, group: _Group | None) -> bool:
+        """Give the turn to who waits longest; whether anybody took it."""
+        with self._lock:
+            if group is not None and not (self._waiting and group.takes_more()):
+                return False
+            heir = self._waiting.popleft() if self._waiting else None
+            self._busy = heir is not None
+        if heir is not None:
+            heir.go(group)
+        return heir is not None

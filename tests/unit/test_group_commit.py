@@ -1,0 +1,224 @@
+"""Writers of one process share a commit, and nobody leaves before it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, text
+
+from loansvc.errors import LedgerUnavailable, NotFound
+from loansvc.ledger.group_commit import GroupCommit
+from loansvc.ledger.stores import open_engine
+
+PATIENCE_S = 5.0
+
+
+class Store:
+    """One table, one queue of writers, and how often it was committed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.engine: Engine = open_engine(f"sqlite:///{folder / 'some.db'}", 500)
+        with self.engine.begin() as connection:
+            connection.execute(text("CREATE TABLE line (id INTEGER PRIMARY KEY)"))
+        self.writers = self.queue(PATIENCE_S)
+        self.n_commits = 0
+        self.hold = threading.Event()
+        self.hold.set()
+        self.failing: Exception | None = None
+        event.listen(self.engine, "commit", self._on_commit)
+
+    def queue(self, patience_s: float) -> GroupCommit:
+        return GroupCommit(
+            self.engine.execution_options(loansvc_writes=True), patience_s=patience_s
+        )
+
+    def _on_commit(self, _connection: Any) -> None:
+        self.hold.wait(10)
+        self.n_commits += 1
+
+    def add(self, line: int, *, then: Callable[[], None] = lambda: None) -> None:
+        with self.writers.block() as connection:
+            connection.execute(text("INSERT INTO line VALUES (:id)"), {"id": line})
+            then()
+
+    def lines(self) -> list[int]:
+        with self.engine.connect() as connection:
+            return list(connection.execute(text("SELECT id FROM line ORDER BY id")).scalars())
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = Store(tmp_path)
+    yield made
+    made.hold.set()
+    made.engine.dispose()
+
+
+@contextmanager
+def first_in_its_block(store: Store, pool: ThreadPoolExecutor) -> Iterator[Future[None]]:
+    """While the block of line 1 runs, others queue; it ends when the caller's block does."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def then() -> None:
+        inside.set()
+        assert leave.wait(10)
+
+    first = pool.submit(store.add, 1, then=then)
+    assert inside.wait(10)
+    yield first
+    leave.set()
+
+
+def queued(store: Store, n: int) -> None:
+    until = time.monotonic() + 10
+    while len(store.writers._waiting) < n:
+        assert time.monotonic() < until
+        time.sleep(0.002)
+
+
+def refuse() -> None:
+    raise NotFound("There is no such line.")
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(16) as made:
+        yield made
+
+
+def test_alone_a_block_commits_at_once(store: Store) -> None:
+    store.add(1)
+    store.add(2)
+    assert (store.lines(), store.n_commits) == ([1, 2], 2)
+
+
+def test_those_who_wait_share_one_commit(store: Store, pool: ThreadPoolExecutor) -> None:
+    with first_in_its_block(store, pool) as first:
+        others = [pool.submit(store.add, n) for n in range(2, 10)]
+        queued(store, 8)
+    wait([first, *others])
+    assert (store.lines(), store.n_commits) == (list(range(1, 10)), 1)
+
+
+def test_nobody_leaves_before_the_commit(store: Store, pool: ThreadPoolExecutor) -> None:
+    store.hold.clear()
+    with first_in_its_block(store, pool) as first:
+        second, refused = pool.submit(store.add, 2), pool.submit(store.add, 3, then=refuse)
+        queued(store, 2)
+    time.sleep(0.1)
+    assert [f.done() for f in (first, second, refused)] == [False] * 3
+    assert store.lines() == []
+    store.hold.set()
+    assert [type(f.exception(10)) for f in (first, second, refused)] == [type(None)] * 2 + [
+        NotFound
+    ]
+    assert store.lines() == [1, 2]
+
+
+@pytest.mark.parametrize("refused", [1, 2, 3])
+def test_a_refusal_undoes_its_own_block_only(
+    store: Store, pool: ThreadPoolExecutor, refused: int
+) -> None:
+    with first_in_its_block(store, pool) as leading:
+        others = {
+            n: pool.submit(store.add, n, then=refuse if n == refused else lambda: None)
+            for n in (2, 3)
+        }
+        queued(store, 2)
+    wait([leading, *others.values()])
+    assert store.lines() == [n for n in (1, 2, 3) if n not in others or n != refused]
+
+
+def test_a_refusal_of_the_first_leaves_those_behind_it(
+    store: Store, pool: ThreadPoolExecutor
+) -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def then() -> None:
+        inside.set()
+        leave.wait(10)
+        refuse()
+
+    first = pool.submit(store.add, 1, then=then)
+    assert inside.wait(10)
+    second = pool.submit(store.add, 2)
+    queued(store, 1)
+    leave.set()
+    assert isinstance(first.exception(10), NotFound)
+    assert second.exception(10) is None
+    assert store.lines() == [2]
+
+
+def test_a_database_error_fails_all_of_the_group(store: Store, pool: ThreadPoolExecutor) -> None:
+    with first_in_its_block(store, pool) as first:
+        twice, behind = pool.submit(store.add, 1), pool.submit(store.add, 2)
+        queued(store, 2)
+    assert isinstance(first.exception(10), LedgerUnavailable)
+    assert isinstance(twice.exception(10), LedgerUnavailable)
+    assert behind.exception(10) is None  # it began anew, on another connection
+    assert store.lines() == [2]
+
+
+def test_a_failed_commit_fails_all_of_the_group(store: Store, pool: ThreadPoolExecutor) -> None:
+    def break_it(connection: Any) -> None:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+        connection.exec_driver_sql("INSERT INTO line VALUES (99)")
+
+    event.listen(store.engine, "commit", break_it)
+    with first_in_its_block(store, pool) as first:
+        second = pool.submit(store.add, 2)
+        queued(store, 1)
+    assert isinstance(first.exception(10), LedgerUnavailable)
+    assert isinstance(second.exception(10), LedgerUnavailable)
+    event.remove(store.engine, "commit", break_it)
+    store.add(3)
+    assert store.lines() == [3]
+
+
+def test_who_waits_too_long_is_refused_and_forgotten(
+    store: Store, pool: ThreadPoolExecutor
+) -> None:
+    store.writers = store.queue(0.1)
+    with first_in_its_block(store, pool) as first:
+        late = pool.submit(store.add, 2)
+        assert isinstance(late.exception(10), LedgerUnavailable)
+        assert not store.writers._waiting
+    assert first.exception(10) is None
+    store.add(3)
+    assert store.lines() == [1, 3]
+
+
+def test_patience_is_one_for_queue_and_database(store: Store, pool: ThreadPoolExecutor) -> None:
+    """A writer of another process holds the file: everybody is refused at the same time."""
+    store.writers = store.queue(0.4)
+    with store.engine.execution_options(loansvc_writes=True).begin():
+        start = time.monotonic()
+        waiting = [pool.submit(store.add, n) for n in range(4)]
+        assert all(isinstance(f.exception(10), LedgerUnavailable) for f in waiting)
+        waited_s = time.monotonic() - start
+    assert waited_s < 4 * 0.4
+    store.add(9)
+    assert store.lines() == [9]
+
+
+def test_a_group_does_not_grow_for_ever(store: Store, pool: ThreadPoolExecutor) -> None:
+    """Sixteen threads write all the time; the file is free in between for other processes."""
+    numbers = iter(range(10_000))
+    lock = threading.Lock()
+
+    def run() -> None:
+        for _ in range(40):
+            with lock:
+                line = next(numbers)
+            store.add(line)
+
+    wait([pool.submit(run) for _ in range(16)])
+    assert store.lines() == list(range(640))
+    assert 640 / 32 <= store.n_commits < 640
