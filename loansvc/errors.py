@@ -10,6 +10,7 @@
     ├── NotFound                  no such thing, or not yours             404
     ├── Unauthenticated, Forbidden                                        401, 403
     ├── LedgerUnavailable         the ledger could not be written         503
+    ├── Overloaded                too many requests at once               503
     ├── NotReady                  a product has no editions in force      503
     ├── NotReproducible           another answer than the recorded one    500
     ├── LedgerDamaged             the ledger does not verify              500
@@ -181,6 +182,19 @@ class LedgerUnavailable(LoanError):
         super().__init__(
             "The ledger cannot be reached just now. "
             "Send the same application again with the same application_id."
+        )
+
+
+class Overloaded(LoanError):
+    """There are more requests than can be worked on; nothing of this one was done."""
+
+    code = "overloaded"
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The service has more requests than it can work on. Nothing was done: send the same "
+            "request again after Retry-After seconds."
         )
 
 

@@ -44,6 +44,13 @@ class Settings:
         default=2, metadata=_about("worker processes; else WEB_CONCURRENCY if that is set")
     )
     threads: int = field(default=64, metadata=_about("threads of each worker"))
+    concurrency: int = field(default=16, metadata=_about("requests that a worker works on at once"))
+    queue: int = field(
+        default=32, metadata=_about("requests that wait for that; those after are told to retry")
+    )
+    proxy: str = field(
+        default="", metadata=_about("address of the proxy whose X-Request-Start is believed")
+    )
     busy_timeout_ms: int = field(
         default=2000, metadata=_about("how long to wait for another writer of the ledger")
     )

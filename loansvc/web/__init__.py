@@ -10,7 +10,9 @@ from flask import Flask, Response, g, request
 
 from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting
-from loansvc.web import api, docs, outcomes, problems
+from loansvc.web import api, docs, outcomes, probes, problems
+from loansvc.web.admission import Admission
+from loansvc.web.probes import Readiness
 from loansvc.web.strict_json import MOST_BYTES
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -22,14 +24,14 @@ SECURITY_HEADERS = {
 }
 
 
-def create_app(underwriting: Underwriting | None = None) -> Flask:
-    """The WSGI application, on what the environment's settings name unless one is given.
+def create_app(underwriting: Underwriting | None = None, settings: Settings | None = None) -> Flask:
+    """The WSGI application, on what the environment's settings name unless they are given.
 
     Raises:
         EditionRefused, SetupRefused: the service does not start on wrong editions or keys.
     """
     if underwriting is None:
-        settings = Settings.from_environment()
+        settings = settings or Settings.from_environment()
         logging.basicConfig(level=settings.log_level.upper())
         logging.getLogger("alembic").setLevel(logging.WARNING)
         underwriting = Underwriting.open(settings)
@@ -44,6 +46,9 @@ def create_app(underwriting: Underwriting | None = None) -> Flask:
     app.before_request(_name_request)
     app.after_request(_finish_response)
     problems.install(app)
+    Admission.install(app, settings or Settings())
+    app.extensions["readiness"] = Readiness(underwriting)
+    app.register_blueprint(probes.blueprint)
     app.register_blueprint(api.blueprint)
     app.register_blueprint(outcomes.blueprint)
     app.register_blueprint(docs.blueprint)

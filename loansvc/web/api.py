@@ -1,4 +1,4 @@
-"""The HTTP surface under /v1, and the probes beside it."""
+"""The HTTP surface under /v1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 from flask import Blueprint, Response
 from marshmallow import ValidationError
 
-from loansvc import __version__
 from loansvc.application import PRODUCTS, Application
 from loansvc.editions import COUNTY, EVERY_KIND, ROLES, Edition, digest_of, in_force
 from loansvc.errors import (
@@ -210,25 +209,6 @@ def edition(digest: str) -> Response:
     if digest_of(data) != found.digest:
         raise EditionRefused(f"{found.path}: has changed since the start. Restore the file.")
     return answer(edition_document(found) | {"text": data.decode("utf-8")})
-
-
-@blueprint.get("/healthz")
-def healthz() -> Response:
-    """The process is alive; never touches the database."""
-    return answer({"status": "ok"})
-
-
-@blueprint.get("/readyz")
-def readyz() -> Response:
-    """Editions are in force today and the ledger answers."""
-    underwriting().check_ready()
-    return answer({"status": "ready"})
-
-
-@blueprint.get("/version")
-def version() -> Response:
-    """The version of the program."""
-    return answer({"version": __version__, "api": "v1"})
 
 
 def _application(document: Any) -> Application:

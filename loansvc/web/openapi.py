@@ -39,7 +39,7 @@ ERRORS = {
     415: "The body is not declared as JSON.",
     422: "Some fields need correcting; all are named.",
     500: "An error on our side; nothing was recorded unless a repeat says so.",
-    503: "The ledger cannot be reached; send the same request again.",
+    503: "Overloaded, or the ledger cannot be reached; send the same request again.",
 }
 READ_ERRORS = (400, 401, 403, 500, 503)
 WRITE_ERRORS = (400, 401, 403, 413, 415, 422, 500, 503)

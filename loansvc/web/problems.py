@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from loansvc.errors import LedgerUnavailable, LoanError
+from loansvc.errors import LedgerUnavailable, LoanError, Overloaded
 from loansvc.web.strict_json import too_large
 
 log = logging.getLogger("loansvc.web")
-RETRY_AFTER_SECONDS = 1
+RETRY_AFTER_SECONDS = (1, 5)  # drawn between the two, so that callers do not all come back at once
 
 
 def answer(document: Any, status: int = 200, *, media_type: str = "application/json") -> Response:
@@ -50,7 +51,7 @@ def problem(error: LoanError) -> Response:
     if error.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = 'Bearer realm="loansvc"'
     if error.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        response.headers["Retry-After"] = str(random.randint(*RETRY_AFTER_SECONDS))  # noqa: S311  # no secret
     return response
 
 
@@ -59,7 +60,7 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(LoanError)
     def on_refusal(error: LoanError) -> Response:
-        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, Overloaded):
             log.error("request %s: %s", g.request_id, error.code, exc_info=_cause(error))
         return problem(error)
 

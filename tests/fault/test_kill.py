@@ -50,7 +50,7 @@ def until_answered(service: Service, number: int) -> tuple[Answer, int]:
             answer = service.post(an_example(number))
             if answer.status != 503:
                 return answer, attempt
-            assert answer.headers["Retry-After"] == "1"
+            assert 1 <= int(answer.headers["Retry-After"]) <= 5
         assert time.monotonic() < until, "not answered in time"
         time.sleep(0.02)
     raise AssertionError
@@ -215,7 +215,7 @@ def test_a_ledger_locked_by_another_writer_is_try_again_within_the_busy_limit(
         answer = service.post(an_example(2))
         waited = time.monotonic() - started
         assert (answer.status, answer.json()["code"]) == (503, "ledger_unavailable")
-        assert answer.headers["Retry-After"] == "1"
+        assert 1 <= int(answer.headers["Retry-After"]) <= 5
         assert 0.9 < waited < 2
         name = an_example(1)["application_id"]
         assert service.get(f"/v1/decisions/{name}").status == 200

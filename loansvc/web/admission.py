@@ -1,0 +1,106 @@
+"""Admission: how many requests of a worker are worked on at once, and who is told to come back.
+
+A worker has more threads than requests it works on: the threads that are left read slow callers,
+answer the probes, and say "not now" early, while that is still cheap.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable
+
+from flask import Flask, g, request
+
+from loansvc.errors import Overloaded
+from loansvc.settings import Settings
+
+log = logging.getLogger("loansvc.web")
+LONGEST_WAIT_SECONDS = 0.3
+OLDEST_SECONDS = 2.0  # since the proxy took the request: after that its caller has gone
+LOG_EVERY_SECONDS = 1.0
+# What answers without waiting: nothing here writes, and readiness keeps its answer for a second.
+PROBES = frozenset({"probes.healthz", "probes.readyz", "probes.version"})
+_START = re.compile(r"t=([0-9]{10}(?:\.[0-9]{1,6})?)", re.ASCII)
+
+
+class Admission:
+    """The places of one worker: `n_working` at once, `n_waiting` behind them."""
+
+    def __init__(
+        self,
+        *,
+        n_working: int,
+        n_waiting: int,
+        wait_s: float = LONGEST_WAIT_SECONDS,
+        proxy: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._free = threading.Semaphore(n_working)
+        self._n_waiting = n_waiting
+        self._wait_s = wait_s
+        self._proxy = proxy
+        self._clock = clock
+        self._lock = threading.Lock()  # guards what follows
+        self._waiting = 0
+        self._n_refused = 0
+        self._logged_at = float("-inf")
+
+    @classmethod
+    def install(cls, app: Flask, settings: Settings) -> Admission:
+        """Let every request but the probes take a place, and give it back."""
+        admission = cls(
+            n_working=settings.concurrency, n_waiting=settings.queue, proxy=settings.proxy
+        )
+        app.before_request(admission.enter)
+        app.teardown_request(lambda _error: admission.leave())
+        return admission
+
+    def enter(self) -> None:
+        """Take a place, waiting a little for one.
+
+        Raises:
+            Overloaded: there is none, or the caller has waited too long already.
+        """
+        if request.endpoint in PROBES:
+            return
+        if self._too_old() or not self._take():
+            self._log_refusal()
+            raise Overloaded
+        g.admitted = True
+
+    def leave(self) -> None:
+        """Give the place back, if one was taken."""
+        if g.pop("admitted", False):
+            self._free.release()
+
+    def _take(self) -> bool:
+        if self._free.acquire(blocking=False):
+            return True
+        with self._lock:
+            if self._waiting >= self._n_waiting:
+                return False
+            self._waiting += 1
+        try:
+            return self._free.acquire(timeout=self._wait_s)
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _too_old(self) -> bool:
+        """Whether the proxy took the request so long ago that nobody waits for its answer."""
+        if not self._proxy or request.remote_addr != self._proxy:
+            return False
+        match = _START.fullmatch(request.headers.get("X-Request-Start", ""))
+        return match is not None and self._clock() - float(match[1]) > OLDEST_SECONDS
+
+    def _log_refusal(self) -> None:
+        """One line a second: a line for each would be more work than the refusal."""
+        with self._lock:
+            self._n_refused += 1
+            if time.monotonic() - self._logged_at < LOG_EVERY_SECONDS:
+                return
+            self._logged_at, n_refused, self._n_refused = time.monotonic(), self._n_refused, 0
+        log.warning("overloaded: %d requests refused since the last such line", n_refused)

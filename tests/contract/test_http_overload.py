@@ -1,0 +1,139 @@
+"""More requests than can be worked on: some wait a little, the others are told to come back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loansvc.errors import LedgerUnavailable
+from loansvc.settings import Settings
+from loansvc.web import create_app
+from tests.contract.conftest import Api, is_problem
+
+PROXY = "10.0.0.1"
+
+
+@pytest.fixture
+def narrow(tmp_path: Path, models: Path) -> Iterator[Api]:
+    """A worker that works on one request, and lets one wait."""
+    service = Api(tmp_path, models)
+    service.app = create_app(service.root, Settings(concurrency=1, queue=1, proxy=PROXY))
+    yield service
+    service.close()
+
+
+class Held:
+    """The one place, taken until `free` is called."""
+
+    def __init__(self, api: Api, monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor) -> None:
+        self.api, self._inside, self._leave = api, threading.Event(), threading.Event()
+
+        def page(**_: Any) -> tuple[list[Any], None]:
+            self._inside.set()
+            assert self._leave.wait(10)
+            return [], None
+
+        monkeypatch.setattr(api.root, "page", page)
+        self.first = pool.submit(api.get, "/v1/decisions")
+        assert self._inside.wait(10)
+
+    def free(self) -> None:
+        self._leave.set()
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(8) as made:
+        yield made
+
+
+@pytest.fixture
+def held(narrow: Api, monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor) -> Iterator[Held]:
+    made = Held(narrow, monkeypatch, pool)
+    yield made
+    made.free()
+
+
+def test_who_waits_in_vain_and_who_finds_no_place_are_told_to_come_back(
+    held: Held, pool: ThreadPoolExecutor
+) -> None:
+    others = [pool.submit(held.api.get, "/v1/products") for _ in range(3)]
+    for answer in (f.result(10) for f in others):
+        is_problem(answer, 503, "overloaded")
+        assert 1 <= int(answer.headers["Retry-After"]) <= 5
+    held.free()
+    assert held.first.result(10).status_code == 200
+
+
+def test_who_waits_a_little_is_answered(held: Held, pool: ThreadPoolExecutor) -> None:
+    second = pool.submit(held.api.get, "/v1/products")
+    held.free()
+    assert second.result(10).status_code == 200
+
+
+def test_probes_never_wait(held: Held) -> None:
+    for path in ("/healthz", "/readyz", "/version"):
+        assert held.api.get(path, key="").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/v1/decisions/none", 404), ("/nowhere", 404), ("/v1/decisions?x=1", 400)]
+)
+def test_a_refused_request_gives_its_place_back(narrow: Api, path: str, status: int) -> None:
+    for _ in range(3):
+        assert narrow.get(path).status_code == status
+    assert narrow.get("/v1/decisions").status_code == 200
+
+
+def test_a_mistake_of_ours_gives_its_place_back(
+    narrow: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_: Any) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(narrow.root, "page", broken)
+        for _ in range(3):
+            assert narrow.get("/v1/decisions").status_code == 500
+    assert narrow.get("/v1/decisions").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("start", "peer", "status"),
+    [
+        pytest.param("t=1000000000.000", PROXY, 503, id="long ago"),
+        pytest.param("t=9999999999.000", PROXY, 200, id="its clock is ahead"),
+        pytest.param("t=1000000000.000", "10.0.0.2", 200, id="not from the proxy"),
+        pytest.param("1000000000.000", PROXY, 200, id="of another form"),
+        pytest.param("t=١٠٠٠٠٠٠٠٠٠", PROXY, 200, id="no ASCII digits"),
+        pytest.param("", PROXY, 200, id="empty"),
+    ],
+)
+def test_a_request_that_nobody_waits_for_is_not_worked_on(
+    narrow: Api, start: str, peer: str, status: int
+) -> None:
+    response = narrow.call(
+        "GET", "/v1/products", headers={"X-Request-Start": start.encode().decode("latin-1")},
+        environ_base={"REMOTE_ADDR": peer},
+    )  # fmt: skip
+    assert response.status_code == status
+
+
+def test_readiness_is_asked_of_the_ledger_once_a_second(
+    narrow: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def check_ready() -> None:
+        asked.append(1)
+        raise LedgerUnavailable
+
+    monkeypatch.setattr(narrow.root, "check_ready", check_ready)
+    for _ in range(20):
+        is_problem(narrow.get("/readyz", key=""), 503, "ledger_unavailable")
+    assert len(asked) <= 2
