@@ -5,6 +5,9 @@ clients cannot hold the service; put a buffering proxy in front where clients ar
 """
 
 import os
+import subprocess
+import sys
+from typing import Any
 
 from loansvc.settings import Settings
 
@@ -25,3 +28,34 @@ forwarder_headers = ""
 header_map = "refuse"
 control_socket_disable = True  # one surface less, and the root may be read-only
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  # heartbeat in memory
+
+CHECK = "from loansvc.web import create_app; create_app()"
+CHECK_SECONDS = 30
+
+
+def on_starting(arbiter: Any) -> None:
+    """Let a HUP change nothing where the new workers could not start: those that serve stay."""
+    reload = arbiter.handle_hup
+
+    def checked() -> None:
+        refusal = _refusal()
+        if refusal:
+            arbiter.log.error("not reloaded, the workers stay as they are: %s", refusal)
+        else:
+            reload()
+
+    arbiter.handle_hup = checked
+
+
+def _refusal() -> str:
+    """Why a worker could not start now, in a line; in a process of its own, as a worker would."""
+    try:
+        tried = subprocess.run(  # noqa: S603  # nothing here is a user's text
+            [sys.executable, "-c", CHECK], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=CHECK_SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return f"the editions could not be read within {CHECK_SECONDS} s"
+    if tried.returncode == 0:
+        return ""
+    return (tried.stderr.strip().splitlines() or ["no reason given"])[-1]

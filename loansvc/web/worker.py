@@ -1,20 +1,26 @@
-"""Worker: gunicorn's gthread, silent about what it could not read.
+"""Worker: gunicorn's gthread, silent about what it could not read, and patient for so long only.
 
 A body longer than it was declared is read on as the next request; gunicorn would quote that
-"request line" in its answer and in the log, and it may hold somebody's ID number.
+"request line" in its answer and in the log, and it may hold somebody's ID number. A caller that
+sends a byte a second would hold a thread for ever: the time to read a request has one bound.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
+import socket
+import sys
+import threading
+import time
+from contextlib import suppress
 from typing import Any
 
 from gunicorn import util
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
-from loansvc.errors import InvalidRequest
+from loansvc.errors import InvalidRequest, LoanError
 from loansvc.web.problems import problem_document
 
 HEAD = (
@@ -24,8 +30,71 @@ HEAD = (
 )
 
 
+HEADER_SECONDS = 5.0  # to read the line and the headers of a request
+BODY_SECONDS = 10.0  # from then on, to read its body and answer
+LOOK_EVERY_SECONDS = 0.25
+BOOT_AGAIN_SECONDS = 1.0  # so that a folder that cannot be read is not read all the time
+
+
+class Deadlines:
+    """Connections whose request is being read or answered, and until when it may be read."""
+
+    def __init__(self) -> None:
+        self._until: dict[socket.socket, float] = {}
+
+    def allow(self, connection: socket.socket, seconds: float) -> None:
+        """Let it be read for that long from now."""
+        self._until[connection] = time.monotonic() + seconds
+
+    def forget(self, connection: socket.socket) -> None:
+        """Its request is done."""
+        self._until.pop(connection, None)
+
+    def enforce(self) -> None:
+        """Read no more from those whose time is over; what can still be answered is answered."""
+        now = time.monotonic()
+        for connection, until in list(self._until.items()):
+            if until < now:
+                self.forget(connection)
+                with suppress(OSError):  # it has gone by itself
+                    connection.shutdown(socket.SHUT_RD)
+
+    def watch(self) -> None:
+        """Enforce them for as long as the process lives."""
+        while True:
+            time.sleep(LOOK_EVERY_SECONDS)
+            self.enforce()
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     """A thread worker that refuses what is not HTTP as a problem, and quotes none of it."""
+
+    def init_process(self) -> None:
+        """Start; a worker that cannot is started again while the others serve on.
+
+        gunicorn ends the whole service where a worker ends as it does when it cannot boot.
+        """
+        self._deadlines = Deadlines()
+        threading.Thread(target=self._deadlines.watch, name="deadlines", daemon=True).start()
+        try:
+            super().init_process()
+        except LoanError as refusal:
+            self.log.error("this worker cannot start: %s", refusal.detail)
+            time.sleep(BOOT_AGAIN_SECONDS)
+            sys.exit(1)
+
+    def handle(self, conn: Any) -> Any:
+        """Read and answer one request within its deadlines."""
+        self._deadlines.allow(conn.sock, HEADER_SECONDS)
+        try:
+            return super().handle(conn)
+        finally:
+            self._deadlines.forget(conn.sock)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer a request whose headers have been read."""
+        self._deadlines.allow(conn.sock, BODY_SECONDS)
+        return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer a request that could not be read, or leave any other error to gunicorn."""
