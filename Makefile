@@ -37,6 +37,11 @@ run: setup ## Serve on 127.0.0.1, PORT=8000
 test: dev ## Run the tests and the examples in docstrings
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
+.PHONY: test-faults
+test-faults: dev ## Make every fault of docs/reliability.md and write down what was measured
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m faults tests/fault -p no:xdist -q \
+		--faults-page docs/reliability.md
+
 .PHONY: lint
 lint: dev ## Check style, types, layers and the Dockerfile
 	$(BIN)/ruff check .
