@@ -20,6 +20,7 @@ from loansvc.ledger.fund import rebuild
 from loansvc.ledger.group_commit import GroupCommit
 from loansvc.ledger.stores import (
     database_errors,
+    is_damage,
     is_there,
     open_engine,
     revision_of,
@@ -27,7 +28,7 @@ from loansvc.ledger.stores import (
     upgrade,
 )
 from loansvc.ledger.vault import Vault
-from loansvc.ledger.verification import entries_verified, verify
+from loansvc.ledger.verification import DAMAGED, entries_verified, verify
 
 __all__ = ["Entry", "Ledger", "Problem", "Reading", "Subject", "Vault", "Writing", "is_there"]
 
@@ -163,8 +164,13 @@ class Ledger:
         not found here: that needs a checkpoint kept elsewhere. Where the entries are whole, the
         tables that follow from them are worked out anew and compared.
         """
-        with self.snapshot() as connection:
-            return verify(connection, self._vault)
+        try:
+            with self.snapshot() as connection:
+                return verify(connection, self._vault)
+        except LedgerUnavailable as error:
+            if not is_damage(error):
+                raise
+            return 0, [Problem(0, DAMAGED)]
 
     def rebuild(self) -> int:
         """Work commitments and account out anew from the entries; how many entries there are.

@@ -22,6 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from loansvc.errors import LedgerUnavailable, SetupRefused
 
+MOST_DAMAGE = 10  # lines of it that are told
 SHORT_WAIT_MS = 3  # SQLite sleeps 1 and 2 ms, then says busy
 
 
@@ -108,6 +109,22 @@ def _begin_writing(connection: Connection, *, patience_ms: int) -> None:
                     raise
     finally:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience_ms}")
+
+
+def damage(connection: Connection) -> list[str]:
+    """What the database finds wrong with its file: pages, and indexes beside their tables."""
+    if connection.dialect.name != "sqlite":
+        return []  # PostgreSQL's checksums speak where a page is read
+    said = connection.exec_driver_sql(f"PRAGMA integrity_check({MOST_DAMAGE})").scalars().all()
+    return [str(line) for line in said if line != "ok"]
+
+
+def is_damage(error: LedgerUnavailable) -> bool:
+    """Whether the database's file is damaged, rather than busy, full or out of reach."""
+    original = getattr(error.__cause__, "orig", None)
+    code = getattr(original, "sqlite_errorcode", 0)
+    # The lower byte says what, the upper ones say where.
+    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def revision_of(connection: Connection) -> str | None:

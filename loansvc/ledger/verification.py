@@ -3,27 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from loansvc.errors import LedgerDamaged
 from loansvc.ledger import tables
+from loansvc.ledger.administration import INSTALLATION
 from loansvc.ledger.chain import Entry, Problem, problems_of
 from loansvc.ledger.entries import Reading, entry_of
-from loansvc.ledger.fund import differences
+from loansvc.ledger.fund import INSTITUTION, differences
+from loansvc.ledger.stores import damage
 from loansvc.ledger.vault import Vault
 
+DAMAGED = "the database file is damaged"
 ROWS = 1000  # fetched at a time
 
 
 def verify(connection: Connection, vault: Vault) -> tuple[int, list[Problem]]:
     """How many entries there are, and every row that is not what was written, in order."""
+    last, problems = _rows_verified(connection, vault)
+    if not problems:  # an index that does not fit its table gives other answers than the rows
+        problems += (Problem(last, f"{DAMAGED}: {what}") for what in damage(connection))
+    return last, sorted(problems, key=lambda problem: problem.sequence)
+
+
+def _rows_verified(connection: Connection, vault: Vault) -> tuple[int, list[Problem]]:
     last, problems = entries_verified(connection, vault)
     if not problems:  # what does not follow from spoilt entries says nothing of its own
-        recorded = Reading(connection, vault).all_recorded()
+        strangers: list[Problem] = []
+        recorded = _known(connection, vault, strangers)
         problems += differences(connection, vault, recorded)
-    problems.sort(key=lambda problem: problem.sequence)
+        problems += strangers
     return last, problems
+
+
+def _known(
+    connection: Connection, vault: Vault, strangers: list[Problem]
+) -> Iterator[tuple[Entry, dict[str, Any]]]:
+    """Every entry with its payload; `strangers`: whose person the ledger would not know again."""
+    # Hashes and not the texts: a million people fit into memory.
+    known = {
+        hash((row.pseudonym, row.subject_ref)) for row in connection.execute(select(tables.subject))
+    }
+    for entry, payload in Reading(connection, vault).all_recorded():
+        name = _name_of(entry, payload)
+        marks = vault.pseudonyms(name) if name else ()
+        if name and not any(hash((mark, entry.subject_ref)) in known for mark in marks):
+            what = "the person or institution it is of would not be known again"
+            strangers.append(Problem(entry.sequence, what))
+        yield entry, payload
+
+
+def _name_of(entry: Entry, payload: dict[str, Any]) -> str | None:
+    """What its subject is found by; None where the entry does not say."""
+    if entry.kind == "decision" and "application" in payload:  # else that person was erased
+        return str(payload["application"]["applicant"]["id_number"])
+    return {"fund": INSTITUTION, "administration": INSTALLATION}.get(entry.kind)
 
 
 def entries_verified(connection: Connection, vault: Vault) -> tuple[int, list[Problem]]:

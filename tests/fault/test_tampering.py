@@ -284,6 +284,26 @@ def delete_the_head(copy: Copy) -> int:
     return N_ENTRIES
 
 
+def first_of(copy: Copy, ref: str) -> int:
+    """The first entry of a person."""
+    return int(copy.one("SELECT min(sequence) FROM entry WHERE subject_ref = ?", ref)[0])
+
+
+def forget_a_person(copy: Copy) -> int:
+    """The next application of that person would be a stranger's."""
+    ref = copy.entry(copy.k())["subject_ref"]
+    copy.run("DELETE FROM subject WHERE subject_ref = ?", ref)
+    return first_of(copy, ref)
+
+
+def swap_two_persons(copy: Copy) -> int:
+    """The loans of one would count as the other's."""
+    i, j = (copy.entry(k)["subject_ref"] for k in copy.pair())
+    for old, new in ((i, "-"), (j, i), ("-", j)):
+        copy.run("UPDATE subject SET subject_ref = ? WHERE subject_ref = ?", new, old)
+    return min(first_of(copy, i), first_of(copy, j))
+
+
 TAMPERINGS: dict[str, Tampering] = {
     **{f"edit {column}": edit(column) for column in COLUMNS},
     **{
@@ -297,6 +317,7 @@ TAMPERINGS: dict[str, Tampering] = {
             insert_an_entry, push_an_entry_to_the_end, edit_a_payload, edit_a_payload_to_text,
             cut_a_payload, delete_a_payload, edit_the_mark_of_the_head, edit_the_mark_to_bytes,
             edit_the_hash_of_the_head, delete_the_head,
+            forget_a_person, swap_two_persons,
         )
     },
 }  # fmt: skip

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
 from loansvc.ledger import Ledger, is_there
-from loansvc.ledger.chain import GENESIS, Entry, entry_hash
+from loansvc.ledger.chain import GENESIS, Entry, Problem, entry_hash
 
 DIGEST = "sha256:" + "a" * 64
 ID_NUMBER = "340521199003072316"
@@ -321,3 +321,36 @@ def test_a_ledger_may_be_there_unless_its_file_is_missing(
 ) -> None:
     (tmp_path / "there.db").touch()
     assert is_there(url.format(folder=tmp_path)) == expected
+
+
+def test_an_index_that_does_not_fit_its_table_is_found(ledger: Ledger, tmp_path: Path) -> None:
+    """The rows are whole, but an application would be found under another one's id."""
+    append(ledger, 1)
+    append(ledger, 2)
+    ledger._engine.dispose()
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path)) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'entry_idempotency'"
+        (page,) = connection.execute(query).fetchone()
+    data, start = bytearray(path.read_bytes()), (page - 1) * 4096
+    at = data.index(b"A-2", start, start + 4096)
+    data[at + 2] = ord("3")
+    path.write_bytes(data)
+    _, problems = open_ledger(tmp_path).verify()
+    assert problems
+    assert "the database file is damaged" in problems[0].what
+
+
+def test_a_torn_page_is_found_and_named(ledger: Ledger, tmp_path: Path) -> None:
+    append(ledger, 1)
+    ledger._engine.dispose()
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path)) as connection:
+        (page,) = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'payload'"
+        ).fetchone()
+    data = bytearray(path.read_bytes())
+    data[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
+    path.write_bytes(data)
+    _, [problem] = open_ledger(tmp_path).verify()
+    assert problem == Problem(0, "the database file is damaged")
