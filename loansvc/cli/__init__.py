@@ -65,6 +65,14 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:  # a full disk, a file system that is read-only, missing rights
+        at = f"{error.filename}: " if error.filename else ""
+        print(
+            f"loansvc: {at}{error.strerror or error}. Check the place, its rights and the disk, "
+            "and run it again.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
 
 
 def _told(error: LoanError) -> str:

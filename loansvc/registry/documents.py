@@ -115,12 +115,22 @@ def edition_of(entry: dict[str, str], head: Head, content: Any) -> Edition[Any]:
 
 
 def read_bytes(path: Path, name: str) -> bytes:
-    """The bytes of a plain file of bearable size."""
-    if path.is_symlink() or not path.is_file():
-        raise EditionRefused(f"{name}: is missing or not a plain file. Restore it.")
-    if path.stat().st_size > MOST_BYTES:
-        raise EditionRefused(f"{name}: is larger than {MOST_BYTES} bytes; no edition is.")
-    return path.read_bytes()
+    """The bytes of a plain file of bearable size.
+
+    Raises:
+        EditionRefused: it is no such file, or the system does not let us read it.
+    """
+    try:
+        if path.is_symlink() or not path.is_file():
+            raise EditionRefused(f"{name}: is missing or not a plain file. Restore it.")
+        if path.stat().st_size > MOST_BYTES:
+            raise EditionRefused(f"{name}: is larger than {MOST_BYTES} bytes; no edition is.")
+        return path.read_bytes()
+    except OSError as error:
+        raise EditionRefused(
+            f"{name}: cannot be read: {error.strerror}. Check the rights of file and folder, and "
+            "the disk."
+        ) from None
 
 
 def parse_document(data: bytes, name: str) -> tuple[Head, Any]:

@@ -571,3 +571,10 @@ def test_a_wrong_edition_is_refused_and_nothing_is_written(
         "draft.json, surprise",
     )
     assert before == {path: path.read_bytes() for path in models.rglob("*") if path.is_file()}
+
+
+def test_a_place_that_cannot_be_written_is_one_line(home: Path, shell: Shell) -> None:
+    """A folder where the file of keys belongs, as a full disk or a read-only one would be."""
+    (home / "vault.json").mkdir(mode=0o700, parents=True)
+    refused = shell("ledger", "upgrade")
+    one_line(refused, "vault.json: Is a directory. Check the place, its rights and the disk")

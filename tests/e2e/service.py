@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -63,6 +62,7 @@ class Service:
 
     def __init__(self, home: Path, models: Path, **settings: str) -> None:
         self.home = home
+        self.models = models
         self.port = free_port()
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("LOANSVC_", "COV_"))}
         clean.pop("WEB_CONCURRENCY", None)
@@ -75,6 +75,7 @@ class Service:
             **settings,
         }
         self._process: subprocess.Popen[bytes] | None = None
+        self._supervisor: int | None = None
         self._log = home.with_name(f"{home.name}.log")
 
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -85,13 +86,22 @@ class Service:
             timeout=PATIENCE_S,
         )  # fmt: skip
 
-    def start(self) -> Service:
+    @property
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "loansvc", "serve", "--port", str(self.port)]
+
+    def start(self, *within: str, supervised: bool = False) -> Service:
+        """Start it and wait until every worker is there.
+
+        `within`: a command before it, which becomes the service or, where `supervised`, stays.
+        """
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "loansvc", "serve", "--port", str(self.port)],
+                [*within, *self.command],
                 env=self.environment, stdout=log, stderr=subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip
+        self._supervisor = self._process.pid if supervised else None
         wait_for("the service to be ready", self._ready)
         # A worker that is asked to stop before it listens to signals would be waited for.
         if self.environment.get("LOANSVC_LOG_LEVEL", "info") == "info":
@@ -109,10 +119,21 @@ class Service:
         """What it has printed since the start."""
         return self._log.read_text("utf-8")
 
+    @property
+    def pid(self) -> int:
+        """The master's."""
+        assert self._process is not None
+        return self._process.pid
+
+    def master(self) -> int | None:
+        """The process that has the workers: the one that was started, or its child."""
+        pids = [self.pid, *children(self.pid)]
+        return next((pid for pid in pids if children(pid) and pid != self._supervisor), None)
+
     def workers(self) -> list[int]:
         """The worker processes that are alive."""
-        booted = re.findall(r"Booting worker with pid: (\d+)", self.log())
-        return [int(pid) for pid in booted if _alive(int(pid))]
+        master = self.master()
+        return [pid for pid in children(master) if _alive(pid)] if master else []
 
     def kill(self) -> None:
         """Pull the plug: master and workers at once."""
@@ -144,10 +165,11 @@ class Service:
         return (self.home / "demo-key").read_text("ascii")
 
     def call(
-        self, method: str, path: str, document: Any = None, *, key: str | None = None
-    ) -> Answer:
+        self, method: str, path: str, document: Any = None, *, key: str | None = None,
+        timeout_s: float = PATIENCE_S,
+    ) -> Answer:  # fmt: skip
         """One request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         given = self.key if key is None else key
         headers = {"Authorization": f"Bearer {given}"} if given else {}
         body = None
@@ -161,16 +183,24 @@ class Service:
         finally:
             connection.close()
 
-    def get(self, path: str, *, key: str | None = None) -> Answer:
-        return self.call("GET", path, key=key)
+    def get(self, path: str, *, key: str | None = None, timeout_s: float = PATIENCE_S) -> Answer:
+        return self.call("GET", path, key=key, timeout_s=timeout_s)
 
-    def post(self, document: Any, *, key: str | None = None) -> Answer:
-        return self.call("POST", "/v1/decisions", document, key=key)
+    def post(
+        self, document: Any, *, key: str | None = None, timeout_s: float = PATIENCE_S
+    ) -> Answer:
+        return self.call("POST", "/v1/decisions", document, key=key, timeout_s=timeout_s)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one started and that are still there."""
+    with suppress(OSError):
+        return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
 
 
 def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    """Whether it runs or sleeps: one that was killed stays listed until its parent looks."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False

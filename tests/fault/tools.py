@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
@@ -12,3 +13,9 @@ def needs(*programs: str) -> None:
     for program in programs:
         if shutil.which(program) is None:
             pytest.skip(f"no {program}")
+
+
+def needs_root() -> None:
+    """Skip the test where it has not the rights for mounts, tracing and other users."""
+    if os.geteuid() != 0:
+        pytest.skip("not root")
