@@ -16,6 +16,7 @@ from flask import Flask, g, request
 
 from loansvc.errors import Overloaded
 from loansvc.settings import Settings
+from loansvc.web.requests import body_bytes
 
 log = logging.getLogger("loansvc.web")
 LONGEST_WAIT_SECONDS = 0.3
@@ -63,9 +64,11 @@ class Admission:
 
         Raises:
             Overloaded: there is none, or the caller has waited too long already.
+            InvalidRequest: the body cannot be read whole, or is too long.
         """
         if request.endpoint in PROBES:
             return
+        body_bytes()  # however slowly it comes, while it holds a thread and no place
         if self._too_old() or not self._take():
             self._log_refusal()
             raise Overloaded

@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError
 
 from loansvc.errors import FieldError, InvalidRequest
 from loansvc.web.schemas import flat_errors
-from loansvc.web.strict_json import loads
+from loansvc.web.strict_json import MOST_BYTES, loads, too_large
 
 
 def json_document() -> Any:
@@ -22,11 +22,19 @@ def json_document() -> Any:
             code="unsupported_media_type",
             status=415,
         )
+    return loads(body_bytes())
+
+
+def body_bytes() -> bytes:
+    """The body as it was sent, kept for whoever asks next."""
     try:
-        return loads(request.get_data(cache=False))
+        data = request.get_data(cache=True)
     except (ParseException, OSError):
         # gunicorn raises these while the body is read: broken chunks, or the caller has gone.
         raise InvalidRequest("The body could not be read whole. Send it again.") from None
+    if len(data) > MOST_BYTES:
+        raise too_large()
+    return data
 
 
 def query_of(schema: type[Schema]) -> dict[str, Any]:
