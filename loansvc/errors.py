@@ -7,6 +7,8 @@
     ├── ApplicationIdReused       same id, other content                  409
     ├── InvalidOutcome            a report of a loan needs correcting     422
     ├── OutcomeRefused            it contradicts what is recorded         409
+    ├── InvalidReview             what a person sends about a decision    422
+    ├── ReviewRefused             likewise; or one person would do two's  409, 403
     ├── NotFound                  no such thing, or not yours             404
     ├── Unauthenticated, Forbidden                                        401, 403
     ├── LedgerUnavailable         the ledger could not be written         503
@@ -122,6 +124,8 @@ class OutcomeRefused(LoanError):
         "Report outcomes of approved applications only.",
         "offer_lapsed": "The offer was not drawn within 30 days, and its guarantee was released. "
         "Decide a new application before the loan is paid out.",
+        "offer_taken_back": "A person declined this application after all, and its guarantee was "
+        "released. Decide a new application before a loan is paid out.",
         "not_disbursed": "The loan is not disbursed yet. Report its disbursement first.",
         "already_disbursed": "The loan is disbursed already. Report its balance instead.",
         "more_than_offered": "More than was offered cannot be disbursed under this decision. "
@@ -141,6 +145,56 @@ class OutcomeRefused(LoanError):
     def __init__(self, code: str) -> None:
         super().__init__(self.texts[code])
         self.code = code
+
+
+class InvalidReview(LoanError):
+    """Some fields of a review, an override or a dispute need correcting; all are named at once."""
+
+    code = "invalid_review"
+    status = 422
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("Some fields need correcting.", errors=errors)
+
+
+class ReviewRefused(LoanError):
+    """What a person would do about a decision is against the record or the rules. `code` says how.
+
+    `errors` name the rules or caps that stand in the way, where some do.
+    """
+
+    texts: ClassVar[Mapping[str, str]] = {
+        "reference_reused": "This reference was used before for something else about this "
+        "decision. Give each review, override and dispute a reference of its own.",
+        "already_reviewed": "A person's decision was asked for already, and there is one for each "
+        "decision. See GET /v1/decisions/{application_id}, or decide a new application.",
+        "no_open_review": "Nobody has asked for a person's decision. "
+        "Ask for it first: POST /v1/decisions/{application_id}/reviews",
+        "already_overridden": "A person has decided already, and that is final here. "
+        "See GET /v1/decisions/{application_id}, or decide a new application.",
+        "four_eyes": "Whoever asked for a person's decision may not be the one who decides. "
+        "Let another person decide, with a key of that person's own.",
+        "rules_stand": "Rules of the policy decline this case or leave it no limit, and a person "
+        "cannot lift them. If facts were wrong, decide a new application with corrected facts.",
+        "above_limit": "The rules do not allow this offer. Offer less, or for a shorter term.",
+        "over_fund_cap": "The guarantee fund cannot carry its share of this offer. "
+        "Offer less, or wait until the fund has room: GET /v1/fund",
+        "offer_stands": "The offer was approved as it is: a person may confirm or decline it. "
+        "Leave `offer` out, or decide a new application for other terms.",
+        "loan_drawn": "The loan was paid out already: declining cannot take it back. "
+        "Report what becomes of it: POST /v1/decisions/{application_id}/outcomes",
+        "too_old": "The application is more than 90 days old, too old to be approved on its facts. "
+        "Decide a new application.",
+        "already_lodged": "A dispute about this is open already. Report how it ended first.",
+        "not_lodged": "No dispute about this is open. Report that it was lodged first.",
+        "before_application": "This day is before the day of application. Check the date.",
+        "before_lodging": "This day is before the dispute was lodged. Check the date.",
+    }
+
+    def __init__(self, code: str, *, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(self.texts[code], errors=errors)
+        self.code = code
+        self.status = 403 if code == "four_eyes" else 409
 
 
 class NotFound(LoanError):

@@ -30,6 +30,7 @@ MOVEMENT_TEXTS = {  # what moved the fund, in the words of its statement
     "released": ("还款释放", "released by repayment"),
     "corrected": ("余额更正", "balance put right upwards"),
     "lapsed": ("到期未放款释放", "offer lapsed"),
+    "taken_back": ("人工复核未批准释放", "declined by a person"),
     "claim": ("代偿", "claim paid"),
 }
 
@@ -83,7 +84,7 @@ class Lending:
                     if known.fact != fact:
                         raise OutcomeRefused("reference_reused")
                     return known, False
-            if decision.outcome != "approve":
+            if ledger.fund.find(client, application_id) is None:  # no approval, by whomever
                 raise OutcomeRefused("not_approved")
             payload = {"decision_id": decision.decision_id, "outcome": fact.to_record()}
             entry = ledger.append(

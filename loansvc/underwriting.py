@@ -27,6 +27,7 @@ from loansvc.errors import (
     NotReproducible,
 )
 from loansvc.ledger import Entry, Ledger, Reading, Subject, Writing
+from loansvc.ledger.acts import Act
 from loansvc.policy import Fund
 from loansvc.registry import Registry
 from loansvc.settings import Settings
@@ -62,12 +63,13 @@ def new_id(kind: str, at: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A decision as the ledger holds it."""
+    """A decision as the ledger holds it; `acts`: what people did about it, where asked for."""
 
     entry: Entry
     application: Application
     exposure: Exposure
     decision: dict[str, Any]
+    acts: tuple[Act, ...] = ()
 
     def answer(self) -> dict[str, Any]:
         """The body that is answered: the decision and where it stands in the ledger."""
@@ -146,7 +148,7 @@ class Underwriting:
             subject = ledger.subject_for(application.applicant.id_number)
             at = self.clock()
             ledger.fund.lapse(stamp(at))
-            exposure = _exposure(ledger, subject, application, at)
+            exposure = exposure_of(ledger, subject, application, at)
             decision = verb.decide(application, editions, exposure)
             return self._record(ledger, subject, application, exposure, decision, client, at), True
 
@@ -189,7 +191,7 @@ class Underwriting:
         at = self.clock()
         with self.ledger.reading() as ledger:
             subject = ledger.find_subject(application.applicant.id_number)
-            exposure = _exposure(ledger, subject, application, at)
+            exposure = exposure_of(ledger, subject, application, at)
         decision = verb.decide(application, editions, exposure)
         return body_of(application, decision, decision_id=None, decided_at=at)
 
@@ -200,10 +202,7 @@ class Underwriting:
             NotFound: there is none, or it is another client's.
         """
         with self.ledger.reading() as ledger:
-            entry = ledger.find(client, application_id)
-            if entry is None:
-                raise NotFound("There is no decision with this application_id.")
-            return _recorded(ledger, entry)
+            return find_in(ledger, application_id, client=client)
 
     def clients_of(self, application_id: str) -> list[str]:
         """The clients that used this application_id, for the operator's shell."""
@@ -226,6 +225,7 @@ class Underwriting:
         """
         most = limit if village is None else MOST_OPENED
         found: list[Recorded] = []
+        go_on: int | None = None
         with self.ledger.reading() as ledger:
             entries = ledger.page(client, before=before, limit=most + 1, **filters)
             for n_opened, entry in enumerate(entries[:most], start=1):
@@ -233,18 +233,27 @@ class Underwriting:
                 if village in (None, recorded.application.applicant.village_code):
                     found.append(recorded)
                 if len(found) == limit or n_opened == most:
-                    return found, entry.sequence if n_opened < len(entries) else None
-        return found, None
+                    go_on = entry.sequence if n_opened < len(entries) else None
+                    break
+            acts = ledger.acts.of(*(recorded.entry for recorded in found))
+        return [replace(one, acts=acts[one.entry.sequence]) for one in found], go_on
+
+    def again(self, recorded: Recorded) -> tuple[verb.Editions, verb.Decision]:
+        """The recorded editions, and the decision made again under them.
+
+        Raises:
+            NotReproducible: this version of the program derives another one.
+        """
+        editions = self.registry.recorded(recorded.decision["editions"])
+        again = verb.decide(recorded.application, editions, recorded.exposure)
+        before = recorded.decision
+        if (again.score, again.outcome) != (before["score"], before["outcome"]):
+            raise NotReproducible
+        return editions, again
 
     def explain(self, recorded: Recorded) -> dict[str, Any]:
         """Why: points, rules and derivation, from the recorded inputs and editions."""
-        editions = self.registry.recorded(recorded.decision["editions"])
-        again = verb.decide(recorded.application, editions, recorded.exposure)
-        if (again.score, again.outcome) != (
-            recorded.decision["score"],
-            recorded.decision["outcome"],
-        ):
-            raise NotReproducible
+        editions, again = self.again(recorded)
         lines = explanation.explain(recorded.application, editions, recorded.exposure, again)
         names = ("decision_id", "application_id", "product", "outcome", "reasons", "warnings")
         return {**{name: recorded.decision[name] for name in names}, **lines}
@@ -306,6 +315,18 @@ def body_of(
     }
 
 
+def find_in(ledger: Reading, application_id: str, *, client: str) -> Recorded:
+    """The recorded decision on an application of this client, and what people did about it.
+
+    Raises:
+        NotFound: there is none, or it is another client's.
+    """
+    entry = ledger.find(client, application_id)
+    if entry is None:
+        raise NotFound("There is no decision with this application_id.")
+    return replace(_recorded(ledger, entry), acts=ledger.acts.of(entry)[entry.sequence])
+
+
 def _recorded(ledger: Reading, entry: Entry) -> Recorded:
     payload = ledger.payload_of(entry)
     exposure = dict(payload["exposure"])
@@ -331,7 +352,7 @@ def _same_again(recorded: Recorded, application: Application) -> Recorded:
     return recorded
 
 
-def _exposure(
+def exposure_of(
     ledger: Reading, subject: Subject | None, application: Application, at: datetime
 ) -> Exposure:
     """What this ledger knows of the person, and of the guarantee fund if its capital is stated.

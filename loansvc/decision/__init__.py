@@ -210,13 +210,12 @@ def decide(application: Application, editions: Editions, exposure: Exposure) -> 
     (PIPL art. 24): a person decides.
     """
     case = weigh(application, editions, exposure)
-    policy = editions.policy.content
     automated = "automated_decision" in application.consent.scopes
     outcome = case.judgement.outcome if automated else "refer"
     pd = pd_ppm(case.score)
     # Even where a person decides, nothing is offered that the rules would not allow.
     allowed = case.judgement.outcome != "decline" and case.judgement.limit.limit_yuan > 0
-    offer = _offer(case, policy) if allowed else None
+    offer, guarantee = terms_of(case, editions) if allowed else (None, None)
     return Decision(
         product=application.product,
         applied_on=application.on,
@@ -227,11 +226,30 @@ def decide(application: Application, editions: Editions, exposure: Exposure) -> 
         grade=case.judgement.grade,
         village=case.standing,
         offer=offer,
-        guarantee=_guarantee(case, policy, offer, pd) if offer else None,
+        guarantee=guarantee,
         reasons=reasons_for(case, outcome=outcome, automated=automated),
         warnings=tuple(notice(code) for code in notices_for(case, editions, exposure)),
         editions=editions.references(),
     )
+
+
+def terms_of(case: Case, editions: Editions) -> tuple[Offer, Guarantee]:
+    """What limit, price and guarantee come to, whatever the outcome."""
+    policy = editions.policy.content
+    offer = _offer(case, policy)
+    return offer, _guarantee(case, policy, offer, pd_ppm(case.score))
+
+
+def terms_document(case: Case, editions: Editions) -> dict[str, Any]:
+    """Score and terms in the form in which a decision records them."""
+    offer, guarantee = terms_of(case, editions)
+    return {
+        "score": case.score,
+        "pd_12m": pd_ppm(case.score) / 1_000_000,
+        "grade": case.judgement.grade,
+        "offer": _plain(offer),
+        "guarantee": _guarantee_document(guarantee),
+    }
 
 
 def _vouched(application: Application, policy: Policy) -> tuple[Application, list[str]]:

@@ -61,12 +61,14 @@ def take(store: Store, entry: Entry, payload: Mapping[str, Any]) -> list[Movemen
     """Do what an entry says, after the lapses that came before it.
 
     Raises:
-        OutcomeRefused: it contradicts what was recorded before it.
+        OutcomeRefused, ReviewRefused: it contradicts what was recorded before it.
     """
     at = entry.decided_at
     moved = lapse(store, at)
     if entry.kind == "decision" and entry.outcome == "approve":
-        moved.append(_move(store, at, "reserved", None, reserved(entry, payload["decision"])))
+        moved.append(_move(store, at, "reserved", None, reserved(entry, payload)))
+    elif entry.kind == "override":
+        moved += _overridden(store, entry, payload)
     elif entry.kind == "outcome":
         fact = Fact.from_record(payload["outcome"])
         before = store.find(entry.client, entry.application_id)
@@ -81,6 +83,20 @@ def take(store: Store, entry: Entry, payload: Mapping[str, Any]) -> list[Movemen
     return moved
 
 
+def _overridden(store: Store, entry: Entry, payload: Mapping[str, Any]) -> list[Movement]:
+    """A person's approval reserves as a decision's does, if it has terms of its own.
+
+    One that confirms an approval has none. A person's decline takes back what is not drawn.
+    """
+    at = entry.decided_at
+    if entry.outcome == "approve":
+        if "decision" not in payload:
+            return []
+        return [_move(store, at, "reserved", None, reserved(entry, payload))]
+    before = store.find(entry.client, entry.application_id)
+    return [] if before is None else [_move(store, at, "taken_back", before, before.take_back())]
+
+
 def _effect(fact: Fact, before: Commitment, after: Commitment) -> str:
     """What a fact does to the fund, as the statement calls it."""
     if fact.kind in ("disbursed", "claim_paid"):
@@ -88,15 +104,16 @@ def _effect(fact: Fact, before: Commitment, after: Commitment) -> str:
     return "corrected" if after.fund_yuan > before.fund_yuan else "released"
 
 
-def reserved(entry: Entry, decision: Mapping[str, Any]) -> Commitment:
-    """The commitment that an approval makes."""
+def reserved(entry: Entry, payload: Mapping[str, Any]) -> Commitment:
+    """The commitment that an approval makes; an override names the decision it is about."""
+    decision = payload["decision"]
     offered = decision["offer"]["amount_yuan"]
     percent = decision["guarantee"]["shares_percent"]["local_guarantor"]
     return Commitment(
         sequence=entry.sequence,
         client=entry.client,
         application_id=entry.application_id,
-        decision_id=entry.decision_id,
+        decision_id=payload.get("decision_id", entry.decision_id),
         subject_ref=entry.subject_ref,
         offered_yuan=offered,
         fund_percent=percent,

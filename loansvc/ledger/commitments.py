@@ -1,13 +1,15 @@
 """Commitments: what each approved loan holds of the guarantee fund, and the account they add up to.
 
-Pure arithmetic over dated facts, whole yuan. A commitment begins when an approval is recorded; each
-fact gives the next one or is refused; an account is the running sum. Nothing here names a person.
+Pure arithmetic over dated facts, whole yuan. A commitment begins when an approval is recorded, by
+the machine or by a person; each fact gives the next one or is refused; an account is the running
+sum. Nothing here names a person.
 
     reserved     offered, not drawn yet: holds the fund's share of the offer until it lapses
     drawn        holds the share of the principal outstanding, less what the fund has paid
     written_off  as drawn, but the bank expects no more of the borrower; claims may still come
     repaid       over: holds nothing
     lapsed       not drawn in time: holds nothing, and cannot be drawn any more
+    taken_back   a person declined after all, before it was drawn: likewise
 """
 
 from __future__ import annotations
@@ -16,14 +18,14 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from loansvc.errors import OutcomeRefused
+from loansvc.errors import OutcomeRefused, ReviewRefused
 from loansvc.policy.terms import share_yuan
 
 OFFER_OPEN_DAYS = 30  # an offer not drawn by then lapses, and what it held is free again
 KINDS = (
     "disbursed", "balance", "days_past_due", "restructured", "repaid", "written_off", "claim_paid",
 )  # fmt: skip
-STATES = ("reserved", "drawn", "written_off", "repaid", "lapsed")
+STATES = ("reserved", "drawn", "written_off", "repaid", "lapsed", "taken_back")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ def lapse_of(decided_at: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commitment:
-    """One approved loan. `sequence` is that of its decision; days are ISO texts, "" before any.
+    """One approved loan. `sequence` is that of its approval; days are ISO texts, "" before any.
 
     `fund_yuan` is what it holds of the fund; `overdue` whether it was ever past due, restructured,
     written off or paid for by the fund.
@@ -93,7 +95,7 @@ class Commitment:
 
     @property
     def decided_on(self) -> date:
-        """The day of the decision."""
+        """The day of the approval."""
         return (datetime.fromisoformat(self.lapses_at) - timedelta(days=OFFER_OPEN_DAYS)).date()
 
     def lapsed_by(self, at: str) -> bool:
@@ -103,6 +105,17 @@ class Commitment:
     def lapse(self) -> Commitment:
         """The commitment after nobody drew it in time."""
         return replace(self, state="lapsed", outstanding_yuan=0, fund_yuan=0)
+
+    def take_back(self) -> Commitment:
+        """The commitment after a person has declined after all; a lapsed one stays as it is.
+
+        Raises:
+            ReviewRefused: the loan was paid out.
+        """
+        if self.state not in ("reserved", "lapsed"):
+            raise ReviewRefused("loan_drawn")
+        taken = replace(self, state="taken_back", outstanding_yuan=0, fund_yuan=0)
+        return taken if self.state == "reserved" else self
 
     def after(self, fact: Fact) -> Commitment:
         """The commitment after a fact.
@@ -114,6 +127,8 @@ class Commitment:
             raise OutcomeRefused("before_decision")
         if self.state == "lapsed":
             raise OutcomeRefused("offer_lapsed")
+        if self.state == "taken_back":
+            raise OutcomeRefused("offer_taken_back")
         if self.state == "repaid":
             raise OutcomeRefused("loan_repaid")
         if fact.kind == "disbursed":

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from loansvc.errors import LedgerDamaged
 from loansvc.ledger import tables
+from loansvc.ledger.acts import FINAL_OUTCOME, Act, Acts, in_state
 from loansvc.ledger.book import Movement
 from loansvc.ledger.chain import GENESIS, Entry, entry_hash, sha256
 from loansvc.ledger.fund import FundReading, FundWriting, Rebuilt
@@ -79,6 +80,7 @@ class Reading:
         self._connection = connection
         self._vault = vault
         self.fund = FundReading(connection, vault)
+        self.acts = Acts(connection, self._act)
 
     def find(self, client: str, application_id: str) -> Entry | None:
         """The decision on that application of that client."""
@@ -102,19 +104,27 @@ class Reading:
         limit: int,
         product: str | None = None,
         outcome: str | None = None,
+        final_outcome: str | None = None,
+        state: str | None = None,
         since: str | None = None,
         until: str | None = None,
     ) -> list[Entry]:
         """Decisions of a client, newest first; `since` and `until` compare with `decided_at`.
 
-        `client` None, for the operator's shell alone: of every client.
+        `final_outcome`: a person's where one decided. `state`: of `acts.STATES`. `client` None,
+        for the operator's shell alone: of every client.
         """
         entry = tables.entry.c
         query = select(tables.entry).where(entry.kind == "decision")
-        columns = ((entry.client, client), (entry.product, product), (entry.outcome, outcome))
+        columns = (
+            (entry.client, client), (entry.product, product), (entry.outcome, outcome),
+            (FINAL_OUTCOME, final_outcome),
+        )  # fmt: skip
         for column, value in columns:
             if value is not None:
                 query = query.where(column == value)
+        if state is not None:
+            query = query.where(in_state(state))
         if before is not None:
             query = query.where(entry.sequence < before)
         if since is not None:
@@ -202,6 +212,10 @@ class Reading:
             )
         return self._subject(row)
 
+    def _act(self, row: Row[Any]) -> Act:
+        entry = entry_of(row)
+        return entry, self.payload_of(entry)
+
     def _subject(self, row: Row[Any]) -> Subject:
         return Subject(
             row.subject_ref, self._vault.unwrap(row.subject_ref, row.key_version, row.wrapped)
@@ -236,7 +250,7 @@ class Writing(Reading):
         Commitments and the fund's account follow in the same transaction.
 
         Raises:
-            OutcomeRefused: an outcome contradicts what is recorded; nothing of it stays.
+            OutcomeRefused, ReviewRefused: it contradicts what is recorded; nothing of it stays.
         """
         head = self._connection.execute(HEAD).first()
         sealed = subject.seal(payload, fields["decision_id"])

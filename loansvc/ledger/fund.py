@@ -90,7 +90,7 @@ class FundReading:
         """The loans of a person that were drawn or can still be, in order of decision."""
         rows = self._connection.execute(LOANS_OF, {"ref": subject_ref})
         found = (_commitment(row) for row in rows)
-        return [commitment for commitment in found if not commitment.lapsed_by(at)]
+        return [one for one in found if not (one.lapsed_by(at) or one.state == "taken_back")]
 
     def related_yuan(self, subject_ref: str, parties: Iterable[str], at: str) -> int:
         """What the fund holds for others who share a party with this person, in yuan.
@@ -122,7 +122,7 @@ class FundWriting(FundReading):
         """Do what a new entry says.
 
         Raises:
-            OutcomeRefused: it contradicts what is recorded.
+            OutcomeRefused, ReviewRefused: it contradicts what is recorded.
         """
         take(self, entry, payload)
         if entry.kind == "decision":
