@@ -11,7 +11,7 @@ Source: 个人信息保护法 art. 24 (3), a person may refuse a decision made b
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from loansvc.decision import terms_document, weigh
@@ -196,6 +196,17 @@ class Reviewing:
         recorded = self._root.find(application_id, client=client)
         return showing.shown(recorded, today=self._root.today())
 
+    def explain(self, application_id: str, *, client: str) -> Document:
+        """Why the machine decided so, and what people did about it.
+
+        Raises:
+            NotFound: this client has no such decision.
+            NotReproducible: this version of the program derives another decision.
+        """
+        recorded = self._root.find(application_id, client=client)
+        acts = showing.members(recorded.acts, today=self._root.today())
+        return {**self._root.explain(recorded), **acts}
+
     def queue(
         self, *, client: str | None, limit: int, before: int | None = None, state: str | None = None
     ) -> tuple[list[Document], int | None]:
@@ -255,9 +266,10 @@ def _in_queue(ledger: Reading, act: Act) -> Document:
     decision = ledger.find(entry.client, entry.application_id)
     assert decision is not None, "a review follows its decision"
     others = ledger.acts.of(entry)[entry.sequence]
-    found = showing.members(others, today=date.max)
+    closed = showing.override_of(others)
     return {
-        **showing.of_decision(act, found["review"]),
+        **showing.of_decision(act, showing.review(*act)),
+        "state": "closed" if closed else "open",
         "outcome": decision.outcome,
-        "final_outcome": found["override"]["outcome"] if "override" in found else None,
+        **({"final_outcome": closed[0].outcome} if closed else {}),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from loansvc.application import PRODUCTS
@@ -10,6 +11,14 @@ from loansvc.ledger.commitments import KINDS as OUTCOME_KINDS
 from loansvc.ledger.commitments import STATES as LOAN_STATES
 from loansvc.policy import DATE_FACTS, OUTCOMES, SCORE_GRADES, SHARERS, TIERS
 from loansvc.remedies import LEVERS, MOST_WAYS
+from loansvc.reviewing.words import (
+    ASKED_BY,
+    DISPUTE_KINDS,
+    DISPUTED,
+    OVERRIDE_REASONS,
+    REVIEW_REASONS,
+)
+from loansvc.reviewing.words import OUTCOMES as HUMAN_OUTCOMES
 from loansvc.villages import RATINGS, STATES
 from loansvc.villages.signatures import ROLES as SIGNED_AS
 
@@ -75,6 +84,44 @@ GUARANTEE = _object(
         "expected_loss_yuan": _object({"total": WHOLE, "bank": WHOLE}),
     }
 )
+INSTANT: Schema = {"type": "string", "format": "date-time"}
+LEDGER = _object({"sequence": WHOLE, "hash": TEXT})
+
+
+def _coded(codes: Iterable[str]) -> Schema:
+    return _object({"code": _one_of(tuple(codes)), "zh": TEXT, "en": TEXT})
+
+
+REVIEW = {
+    "review_id": TEXT, "reference": TEXT, "asked_by": _one_of(tuple(ASKED_BY)),
+    "reason": _coded(REVIEW_REASONS), "note": TEXT, "asked_at": INSTANT, "ledger": LEDGER,
+}  # fmt: skip
+REVIEW_STATE = {"state": _one_of(("open", "closed"))}
+OVERRIDE = {
+    "override_id": TEXT, "reference": TEXT, "outcome": _one_of(HUMAN_OUTCOMES),
+    "reason": _coded(OVERRIDE_REASONS), "note": TEXT, "decided_at": INSTANT,
+    "terms": _object(
+        {"score": WHOLE, "pd_12m": {"type": "number", "minimum": 0, "maximum": 1},
+         "grade": _one_of(SCORE_GRADES), "offer": OFFER, "guarantee": GUARANTEE}),
+    "ledger": LEDGER,
+}  # fmt: skip
+OPEN_DISPUTE = _object(
+    {"about": _coded(DISPUTED), "lodged_on": DAY, "due_on": DAY, "overdue": TRUTH}
+)
+DISPUTE_MARK = _object({"due_on": DAY, "overdue": TRUTH, "open": _list(OPEN_DISPUTE)})
+DISPUTE = {
+    "dispute_id": TEXT, "reference": TEXT, "kind": _coded(DISPUTE_KINDS),
+    "about": _coded(DISPUTED), "on": DAY, "due_on": DAY, "recorded_at": INSTANT, "ledger": LEDGER,
+}  # fmt: skip
+# What people did about a decision; each only where there is one.
+ACTS: Schema = {
+    "review": _object({**REVIEW, **REVIEW_STATE}, optional=("note",)),
+    "override": _object(OVERRIDE, optional=("note", "terms")),
+    "dispute": DISPUTE_MARK,
+}
+OF_DECISION: Schema = {
+    "decision_id": TEXT, "application_id": TEXT, "product": _one_of(PRODUCTS)
+}  # fmt: skip
 PREVIEW: Schema = {
     "application_id": TEXT,
     "product": _one_of(PRODUCTS),
@@ -95,11 +142,7 @@ PREVIEW: Schema = {
     "editions": _object(dict.fromkeys(KINDS, EDITION_REFERENCE)),
     "warnings": _list(NOTICE),
 }  # fmt: skip
-DECISION = {
-    "decision_id": TEXT,
-    **PREVIEW,
-    "ledger": _object({"sequence": WHOLE, "hash": TEXT}),
-}
+DECISION = {"decision_id": TEXT, **PREVIEW, "ledger": LEDGER, **ACTS}
 RESULTS = ("met", "not_met", "unknown", "not_applicable")
 SCORE_LINE = _object(
     {
@@ -156,7 +199,9 @@ EXPLANATION = _object(
         ),
         "what_would_change": {**_list(WAY), "maxItems": MOST_WAYS},
         "what_would_change_note": _object({"zh": TEXT, "en": TEXT}),
-    }
+        **ACTS,
+    },
+    optional=tuple(ACTS),
 )
 VILLAGE = _object(
     {
@@ -223,7 +268,6 @@ PRODUCT = _object(
     }
 )  # fmt: skip
 
-INSTANT: Schema = {"type": "string", "format": "date-time"}
 OUTCOME = _object(
     {
         "outcome_id": TEXT, "decision_id": TEXT, "application_id": TEXT, "reference": TEXT,
@@ -260,7 +304,7 @@ FUND = _object(
 )  # fmt: skip
 
 SCHEMAS: dict[str, Schema] = {
-    "Decision": _object(DECISION),
+    "Decision": _object(DECISION, optional=tuple(ACTS)),
     "PreviewAnswer": _object(PREVIEW),
     "DecisionPage": _object(
         {"data": _list(_ref("Decision")), "has_more": TRUTH, "next": _or_null(TEXT)}
@@ -282,6 +326,29 @@ SCHEMAS: dict[str, Schema] = {
             "decision_id": TEXT,
             "loan": _or_null(LOAN),
             "data": _list(_ref("OutcomeAnswer")),
+        }
+    ),
+    "ReviewAnswer": _object({**OF_DECISION, **REVIEW}, optional=("note",)),
+    "ReviewPage": _object(
+        {
+            "data": _list(
+                _object(
+                    {**OF_DECISION, **REVIEW, **REVIEW_STATE, "outcome": _one_of(OUTCOMES),
+                     "final_outcome": _one_of(HUMAN_OUTCOMES)},
+                    optional=("note", "final_outcome"),
+                )
+            ),
+            "has_more": TRUTH,
+            "next": _or_null(TEXT),
+        }
+    ),
+    "OverrideAnswer": _object({**OF_DECISION, **OVERRIDE}, optional=("note", "terms")),
+    "DisputeAnswer": _object({**OF_DECISION, **DISPUTE}, optional=("due_on",)),
+    "DisputeList": _object(
+        {
+            "application_id": TEXT,
+            "dispute": _or_null(DISPUTE_MARK),
+            "data": _list(_object(DISPUTE, optional=("due_on",))),
         }
     ),
     "Fund": FUND,

@@ -16,7 +16,10 @@ from loansvc.errors import (
     InvalidApplication,
     NotFound,
 )
+from loansvc.ledger.acts import STATES
 from loansvc.policy import OUTCOMES
+from loansvc.reviewing import Reviewing
+from loansvc.reviewing.showing import shown
 from loansvc.villages import Register, Village
 from loansvc.villages.history import history_of
 from loansvc.web.access import client, requires, underwriting
@@ -61,6 +64,8 @@ DecisionsQuerySchema = StrictSchema.from_dict(
     {
         "product": Word(PRODUCTS),
         "outcome": Word(OUTCOMES),
+        "final_outcome": Word(OUTCOMES),
+        "state": Word(STATES),
         "village": Pattern("[0-9]{12}", "Must be the 12-digit code of a village."),
         "from": Day(),
         "to": Day(),
@@ -105,20 +110,22 @@ def preview() -> Response:
 @requires("read")
 def decisions() -> Response:
     """Decisions of this client, newest first, a page at a time."""
-    query = query_of(DecisionsQuerySchema)
-    found, before = underwriting().page(
+    query, root = query_of(DecisionsQuerySchema), underwriting()
+    found, before = root.page(
         client=client(),
         limit=int(query["limit"] or DEFAULT_ROWS),
         before=int(query["cursor"]) if query["cursor"] else None,
         village=query["village"],
         product=query["product"],
         outcome=query["outcome"],
+        final_outcome=query["final_outcome"],
+        state=query["state"],
         since=query["from"] and query["from"].isoformat(),
         until=query["to"] and f"{query['to']}T24",  # as text, after every instant of that day
     )
     return answer(
         {
-            "data": [recorded.answer() for recorded in found],
+            "data": [shown(recorded, today=root.today()) for recorded in found],
             "has_more": before is not None,
             "next": None if before is None else str(before),
         }
@@ -128,16 +135,15 @@ def decisions() -> Response:
 @blueprint.get("/v1/decisions/<application_id>")
 @requires("read")
 def decision(application_id: str) -> Response:
-    """One decision as it was answered."""
-    return answer(underwriting().find(application_id, client=client()).answer())
+    """One decision as it was answered, and what people did about it."""
+    return answer(Reviewing(underwriting()).decision(application_id, client=client()))
 
 
 @blueprint.get("/v1/decisions/<application_id>/explanation")
 @requires("read")
 def explanation(application_id: str) -> Response:
     """Why: points from base to score, rules, derivation of limit, rate and guarantee."""
-    root = underwriting()
-    return answer(root.explain(root.find(application_id, client=client())))
+    return answer(Reviewing(underwriting()).explain(application_id, client=client()))
 
 
 @blueprint.get("/v1/decisions/<application_id>/replay")

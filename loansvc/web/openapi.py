@@ -14,9 +14,10 @@ from loansvc.application import PRODUCTS
 from loansvc.decision import Exposure, decide
 from loansvc.editions import COUNTY, EVERY_KIND, ROLES
 from loansvc.errors import ApplicationIdReused, FieldError, InvalidApplication, LoanError
+from loansvc.ledger.acts import STATES
 from loansvc.policy import OUTCOMES
 from loansvc.underwriting import Underwriting, body_of
-from loansvc.web import answers
+from loansvc.web import answers, reviews
 from loansvc.web.examples import example_application
 from loansvc.web.fields import Day, Parties, Pattern, Text, Whole, Word, Words, YesNo
 from loansvc.web.outcomes import OutcomeSchema
@@ -31,7 +32,7 @@ basis points, dates are ISO, instants carry an offset."""
 ERRORS = {
     400: "The request cannot be read.",
     401: "No valid key came with the request.",
-    403: "The key lacks the scope.",
+    403: "The key lacks the scope, or two people are needed.",
     404: "There is no such thing, or it belongs to another client.",
     405: "This address does not take that method.",
     409: "An id was used before with other content, or the record says otherwise.",
@@ -74,11 +75,14 @@ def openapi_document(underwriting: Underwriting) -> dict[str, Any]:
     )
     spec.components.schema("Application", schema=ApplicationSchema)
     spec.components.schema("Outcome", schema=OutcomeSchema)
+    spec.components.schema("Review", schema=reviews.ReviewSchema)
+    spec.components.schema("Override", schema=reviews.OverrideSchema)
+    spec.components.schema("Dispute", schema=reviews.DisputeSchema)
     for name, schema in answers.SCHEMAS.items():
         spec.components.schema(name, schema)
     for status, says in ERRORS.items():
         spec.components.response(f"Refusal{status}", _refusal(status, says))
-    for path, operations in _paths(_examples(underwriting)).items():
+    for path, operations in {**_paths(_examples(underwriting)), **_review_paths()}.items():
         for operation in operations.values():
             operation["tags"] = [_tag(path)]
         spec.path(path=path, operations=operations)
@@ -89,7 +93,7 @@ def openapi_document(underwriting: Underwriting) -> dict[str, Any]:
 
 def _tag(path: str) -> str:
     """The heading under which an address stands."""
-    if path.startswith(("/v1/decisions", "/v1/previews")):
+    if path.startswith(("/v1/decisions", "/v1/previews", "/v1/reviews")):
         return "Decisions"
     return "What is in force" if path.startswith("/v1/") else "Service"
 
@@ -231,9 +235,21 @@ def _query(name: str, schema: dict[str, Any], says: str) -> dict[str, Any]:
     return _parameter(name, "query", schema, says)
 
 
+PAGE_PARAMETERS = [
+    _query("cursor", {"type": "string", "pattern": "^[0-9]{1,18}$"}, "`next` of an earlier page."),
+    _query("limit", {"type": "integer", "minimum": 1, "maximum": 100}, "Rows a page; 20."),
+]
 LIST_PARAMETERS = [
     _query("product", {"type": "string", "enum": list(PRODUCTS)}, "Only this product."),
     _query("outcome", {"type": "string", "enum": list(OUTCOMES)}, "Only this outcome."),
+    _query(
+        "final_outcome",
+        {"type": "string", "enum": list(OUTCOMES)},
+        "Only this outcome, a person's where one decided.",
+    ),
+    _query(
+        "state", {"type": "string", "enum": list(STATES)}, "Only what people are asked, or did."
+    ),
     _query(
         "village",
         {"type": "string", "pattern": "^[0-9]{12}$"},
@@ -241,8 +257,7 @@ LIST_PARAMETERS = [
     ),
     _query("from", {"type": "string", "format": "date"}, "Decided on or after this day."),
     _query("to", {"type": "string", "format": "date"}, "Decided on or before this day."),
-    _query("cursor", {"type": "string", "pattern": "^[0-9]{1,18}$"}, "`next` of an earlier page."),
-    _query("limit", {"type": "integer", "minimum": 1, "maximum": 100}, "Rows a page; 20."),
+    *PAGE_PARAMETERS,
 ]
 OUTCOME_EXAMPLES = {
     "disbursed": {"value": {"reference": "D-1", "kind": "disbursed", "on": "2026-11-25",
@@ -344,3 +359,38 @@ def _paths(examples: dict[str, Any]) -> dict[str, Any]:
         "/version": {get: _operation("version", "The program's version", None,
                                      {200: _answer("Version", "It.")}, (500,))},
     }  # fmt: skip
+
+
+def _review_paths() -> dict[str, Any]:
+    """What people do about a decision."""
+    of_one = "/v1/decisions/{application_id}"
+    state = _query("state", {"type": "string", "enum": list(reviews.REVIEW_STATES)}, "Only these.")
+    return {
+        f"{of_one}/reviews": {"post": _said(
+            "askForReview", "Ask for a person's decision", "Review", reviews.REVIEW_SAYS,
+            reviews.REVIEW_EXAMPLES)},
+        f"{of_one}/override": {"post": _said(
+            "override", "Close the review with a person's decision", "Override",
+            reviews.OVERRIDE_SAYS, reviews.OVERRIDE_EXAMPLES)},
+        f"{of_one}/disputes": {
+            "post": _said(
+                "recordDispute", "Record that an objection was lodged, or how it ended", "Dispute",
+                reviews.DISPUTE_SAYS, reviews.DISPUTE_EXAMPLES),
+            "get": _operation("listDisputes", "Disputes about a decision, oldest first", "read",
+                              {200: _answer("DisputeList", "Reports, and the mark if any.")},
+                              (*READ_ERRORS, 404), parameters=[APPLICATION_ID])},
+        "/v1/reviews": {
+            "get": _operation("listReviews", "Reviews of this client, newest first", "read",
+                              {200: _answer("ReviewPage", "A page.")}, READ_ERRORS,
+                              parameters=[state, *PAGE_PARAMETERS])},
+    }  # fmt: skip
+
+
+def _said(name: str, says: str, schema: str, at_length: str, examples: Any) -> dict[str, Any]:
+    """A POST by which a person says something about a decision."""
+    answers_ = {201: "Recorded and on disk.", 200: "The same again: the recorded one."}
+    return _operation(
+        name, says, "review", {s: _answer(f"{schema}Answer", t) for s, t in answers_.items()},
+        (*WRITE_ERRORS, 404, 409), at_length=at_length, requestBody=_body(schema, examples),
+        parameters=[APPLICATION_ID],
+    )  # fmt: skip

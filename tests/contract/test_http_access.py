@@ -19,9 +19,15 @@ OPERATIONS_OF_ONE = (
     "/v1/decisions/{}/explanation",
     "/v1/decisions/{}/replay",
     "/v1/decisions/{}/outcomes",
+    "/v1/decisions/{}/disputes",
 )
-OUTCOMES = "/v1/decisions/{application_id}/outcomes"
 A_REPORT = {"reference": "D-1", "kind": "disbursed", "on": TODAY.isoformat(), "amount_yuan": 1000}
+OF_A_DECISION: dict[str, Any] = {  # what is sent to an address below that of a decision
+    "outcomes": A_REPORT,
+    "reviews": {"reference": "V-1", "asked_by": "officer", "reason": "officer_doubts"},
+    "override": {"reference": "O-1", "outcome": "approve", "reason": "confirmed"},
+    "disputes": {"reference": "X-1", "kind": "lodged", "about": "other", "on": TODAY.isoformat()},
+}
 
 
 def operations(api: Api) -> list[tuple[str, str, str | None, dict[str, Any]]]:
@@ -41,7 +47,7 @@ def address(api: Api, path: str) -> str:
 
 
 def call(api: Api, method: str, path: str, key: str) -> int:
-    document = A_REPORT if path.endswith("/outcomes") else a_document(1)
+    document = OF_A_DECISION.get(path.rpartition("/")[2]) or a_document(1)
     kwargs: dict[str, Any] = {"json": document} if method == "POST" else {}
     return api.call(method, address(api, path), key=key, **kwargs).status_code
 
@@ -65,7 +71,10 @@ def test_every_address_of_the_app_is_in_the_contract(shared: Api) -> None:
 
 def test_a_key_opens_what_its_scope_says_and_nothing_else(api: Api) -> None:
     api.post(a_document(1))
-    api.post(A_REPORT, to=address(api, OUTCOMES), key=api.new_key("bank", ("outcome",)))
+    for name, sent in OF_A_DECISION.items():
+        key = api.new_key("bank", SCOPES)  # a key each: whoever asks does not decide
+        to = address(api, f"/v1/decisions/{{application_id}}/{name}")
+        assert api.post(sent, to=to, key=key).status_code == 201
     by_scope = {scope: api.new_key("bank", (scope,)) for scope in SCOPES}
     surprises = []
     for method, path, needed, _ in operations(api):

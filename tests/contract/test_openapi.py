@@ -30,6 +30,10 @@ from tests.small import (
 NAME = "EXAMPLE-20261123-credit_loan-000001"
 OUTCOMES = f"/v1/decisions/{NAME}/outcomes"
 A_REPORT = {"reference": "D-1", "kind": "disbursed", "on": TODAY.isoformat(), "amount_yuan": 1000}
+OF_ONE = f"/v1/decisions/{NAME}"
+A_REVIEW = {"reference": "V-1", "asked_by": "officer", "reason": "officer_doubts", "note": "n"}
+AN_OVERRIDE = {"reference": "O-1", "outcome": "approve", "reason": "facts_verified"}
+A_DISPUTE = {"reference": "X-1", "kind": "lodged", "about": "other", "on": TODAY.isoformat()}
 CONFIG: dict[str, Any] = {
     "seed": 20_261_123,
     "generation": {
@@ -65,8 +69,15 @@ def filled(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[A
     ]
     for number, (product, changes) in enumerate(made, start=1):
         assert service.post(a_document(number, product, **changes)).status_code == 201
-    service.key = service.new_key("bank", ("decide", "read", "outcome"))
+    scopes = ("decide", "read", "outcome", "review")
+    service.key, second = service.new_key("bank", scopes), service.new_key("bank", scopes)
     assert service.post(A_REPORT, to=OUTCOMES).status_code == 201
+    assert service.post(A_REVIEW, to=f"{OF_ONE}/reviews").status_code == 201
+    assert service.post(A_DISPUTE, to=f"{OF_ONE}/disputes").status_code == 201
+    referred = "/v1/decisions/EXAMPLE-20261123-talent_loan-000002"
+    assert service.post(A_REVIEW, to=f"{referred}/reviews").status_code == 201
+    override = service.post(AN_OVERRIDE, to=f"{referred}/override", key=second)
+    assert override.status_code == 201
     with_fund(service.root, 1_000_000)
     yield service
     service.close()
@@ -134,7 +145,7 @@ def test_objects_of_the_application_are_closed(document: dict[str, Any]) -> None
     schemas = document["components"]["schemas"]
     for name in (
         "Application", "Applicant", "Credential", "Business", "CreditReport", "Loan", "Consent",
-        "Preview", "Outcome",
+        "Preview", "Outcome", "Review", "Override", "Dispute",
     ):  # fmt: skip
         assert schemas[name]["additionalProperties"] is False
 
@@ -218,6 +229,16 @@ def test_every_answer_to_a_reader_fits_its_schema(document: dict[str, Any], fill
         (OUTCOMES, "post", {"json": {**A_REPORT, "reference": "D-2"}}, 409),
         (OUTCOMES, "post", {"json": {**A_REPORT, "days": 1}}, 422),
         (OUTCOMES, "post", {"json": []}, 422),
+        (f"{OF_ONE}/reviews", "post", {"json": A_REVIEW}, 200),
+        (f"{OF_ONE}/reviews", "post", {"json": {**A_REVIEW, "reference": "V-2"}}, 409),
+        (f"{OF_ONE}/reviews", "post", {"json": {}}, 422),
+        (f"{OF_ONE}/override", "post", {"json": AN_OVERRIDE}, 403),
+        (f"{OF_ONE}/override", "post", {"json": {**AN_OVERRIDE, "offer": 1}}, 422),
+        (f"{OF_ONE}/disputes", "post", {"json": A_DISPUTE}, 200),
+        (f"{OF_ONE}/disputes", "post", {"json": {**A_DISPUTE, "reference": "2"}}, 409),
+        ("/v1/reviews", "get", {"query_string": {"state": "closed"}}, 200),
+        ("/v1/reviews", "get", {"query_string": {"state": "x"}}, 400),
+        ("/v1/decisions", "get", {"query_string": {"state": "reviewed"}}, 200),
         ("/v1/decisions", "get", {"query_string": {"limit": "0"}}, 400),
         ("/v1/previews", "post", {"json": a_document(1)}, 200),
         ("/v1/previews", "post", {"json": a_document(1, consent__scopes=[])}, 200),
