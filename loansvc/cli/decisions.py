@@ -15,6 +15,8 @@ from loansvc.application import PRODUCTS
 from loansvc.cli.days import a_day
 from loansvc.errors import NotFound
 from loansvc.policy.wording import list_text, word_text
+from loansvc.reviewing import Reviewing
+from loansvc.reviewing.words import ASKED_BY
 from loansvc.settings import Settings
 from loansvc.underwriting import Recorded, Underwriting, now
 from loansvc.web.examples import example_application
@@ -64,6 +66,9 @@ EN = {
     "fact": " ({}: {})", "note": "note", "under": "under",
     "bp": "bp", "base": "base points", "village": "village ({})", "score": "score", "yuan": "yuan",
     "unknown": "not known", "none": "none", "change": "what would change the answer",
+    "review": "{}  review asked for by {}: ", "override": "{}  a person decided: {}: ",
+    "dispute": "{}  disputed: {}, answer due {}", "overdue": "  OVERDUE",
+    "terms": "{}   {} months   rate {} %   tier {}",
 }  # fmt: skip
 ZH = {
     "language": "zh", "points": "分", "grade": "评分等级", "limit": "额度", "rate": "年利率",
@@ -75,6 +80,9 @@ ZH = {
     "villages": "村级登记册", "policy": "政策", "rates": "利率", "met": "满足",
     "not_met": "不满足", "not_applicable": "不适用", "rated": "已评定", "grace": "宽限期",
     "expired": "已过期", "revoked": "已撤销", "unrated": "未评定", "guarantee": "担保",
+    "review": "{}  {}要求人工复核：", "override": "{}  人工决定：{}：",
+    "dispute": "{}  异议：{}，应于{}前答复", "overdue": "（已逾期）",
+    "terms": "{}   {}个月   年利率 {} %   担保层级{}",
 }  # fmt: skip
 
 
@@ -138,6 +146,47 @@ def client_of(root: Underwriting, application_id: str, client: str | None) -> st
     return client or (clients or [CLIENT])[0]
 
 
+@click.command()
+@click.argument("application_id")
+@of_client
+@in_chinese
+@as_json
+def show(application_id: str, *, client: str | None, zh: bool, json_: bool) -> None:
+    """Show the decision on APPLICATION_ID, and what people did about it."""
+    root = Underwriting.open(Settings.from_environment())
+    whose = client_of(root, application_id, client)
+    body = Reviewing(root).decision(application_id, client=whose)
+    if json_:
+        print_json(body)
+        return
+    _print_decision(body, ZH if zh else EN)
+    _print_acts(body, ZH if zh else EN)
+
+
+def _print_acts(body: dict[str, Any], words: dict[str, str]) -> None:
+    """What people did about a decision, a line each."""
+    language = words["language"]
+    if review := body.get("review"):
+        asked = ASKED_BY[review["asked_by"]][0 if words is ZH else 1]
+        says = words["review"].format(review["asked_at"][:10], asked)
+        click.echo(f"  {says}{review['reason'][language]}{_note(review)}")
+    if override := body.get("override"):
+        outcome = words.get(override["outcome"], override["outcome"])
+        says = words["override"].format(override["decided_at"][:10], outcome)
+        click.echo(f"  {says}{override['reason'][language]}{_note(override)}")
+        if terms := override.get("terms"):
+            offer, tier = terms["offer"], terms["guarantee"]["tier"]
+            amount, rate = yuan(offer["amount_yuan"], words), f"{offer['rate_bp'] / 100:.2f}"
+            click.echo(f"    {words['terms'].format(amount, offer['term_months'], rate, tier)}")
+    for one in body.get("dispute", {}).get("open", ()):
+        says = words["dispute"].format(one["lodged_on"], one["about"][language], one["due_on"])
+        click.echo(f"  {says}{words['overdue'] if one['overdue'] else ''}")
+
+
+def _note(said: dict[str, Any]) -> str:
+    return f" ({said['note']})" if "note" in said else ""
+
+
 def _find(root: Underwriting, application_id: str, client: str | None) -> Recorded:
     return root.find(application_id, client=client_of(root, application_id, client))
 
@@ -150,7 +199,8 @@ def _find(root: Underwriting, application_id: str, client: str | None) -> Record
 def explain(application_id: str, *, client: str | None, zh: bool, json_: bool) -> None:
     """Show how the decision on APPLICATION_ID came about, as lines that add up."""
     root = Underwriting.open(Settings.from_environment())
-    explanation = root.explain(_find(root, application_id, client))
+    whose = client_of(root, application_id, client)
+    explanation = Reviewing(root).explain(application_id, client=whose)
     if json_:
         print_json(explanation)
         return
@@ -182,6 +232,7 @@ def _print_explanation(explanation: dict[str, Any], words: dict[str, str]) -> No
     for way in explanation["what_would_change"]:
         click.echo(f"    {way[language]}")
     click.echo(f"    {explanation['what_would_change_note'][language]}")
+    _print_acts(explanation, words)
 
 
 def _value(line: dict[str, Any]) -> str:
@@ -276,4 +327,4 @@ def example(product: str, number: int | None) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=1))
 
 
-COMMANDS = (decide, explain, replay, example)
+COMMANDS = (decide, show, explain, replay, example)

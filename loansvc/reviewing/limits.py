@@ -14,14 +14,21 @@ from loansvc.reasons import PLAIN_REASONS
 from loansvc.reviewing.facts import By, Dispute, Override, Review, Said, open_disputes
 from loansvc.reviewing.words import OVERRIDE_REASONS
 
+LONGEST_NOTE = 200
+
 
 def check_note(said: Review | Override) -> None:
-    """Refuse a note that may tell who somebody is.
+    """Refuse a note that is long or may tell who somebody is.
 
     Raises:
-        InvalidReview: it holds what looks like an ID or mobile number.
+        InvalidReview: it is, or it holds what looks like an ID or mobile number.
     """
-    if said.note is not None and holds_personal_number(said.note):
+    if said.note is None:
+        return
+    if not (0 < len(said.note) <= LONGEST_NOTE and said.note.isprintable()):
+        says = f"Must be 1 to {LONGEST_NOTE} printable characters."
+        raise InvalidReview([FieldError("/note", "wrong_form", says)])
+    if holds_personal_number(said.note):
         says = "Must hold no ID number and no telephone number; leave it out."
         raise InvalidReview([FieldError("/note", "personal_number", says)])
 

@@ -11,6 +11,7 @@ from marshmallow import Schema, ValidationError
 from loansvc.application import MOST_YUAN
 from loansvc.errors import InvalidReview
 from loansvc.reviewing import By, Dispute, Override, Review, Reviewing
+from loansvc.reviewing.limits import LONGEST_NOTE
 from loansvc.reviewing.words import (
     ASKED_BY,
     DISPUTE_KINDS,
@@ -27,7 +28,6 @@ from loansvc.web.schemas import Part, StrictSchema, flat_errors
 
 blueprint = Blueprint("reviews", __name__)
 LONGEST_REFERENCE = 64
-LONGEST_NOTE = 200
 REVIEW_STATES = ("open", "closed")
 Said = TypeVar("Said", Review, Override, Dispute)
 

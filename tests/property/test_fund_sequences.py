@@ -1,4 +1,4 @@
-"""Whatever is decided, drawn, paid back, claimed or left to lapse, in whatever order.
+"""Whatever is decided, by machine or by people, drawn, paid back, claimed or left to lapse.
 
 The machine keeps books of its own, as simple as can be: a list of loans, summed up anew each time.
 """
@@ -12,18 +12,27 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
-from loansvc.errors import OutcomeRefused
+from loansvc.errors import OutcomeRefused, ReviewRefused
 from loansvc.ledger.commitments import KINDS, Fact
 from loansvc.lending import AMOUNT_KINDS, Lending
 from loansvc.registry import Registry
+from loansvc.reviewing import By, Override, Review, Reviewing
 from loansvc.web.examples import invented_id_number
 from tests.small import NOON, an_application, publish_caps, small_models, small_underwriting
 
 PEOPLE = 5
 # So that five people reach every cap within a few steps.
 MULTIPLE, SINGLE_PERCENT, RELATED_PERCENT, SHARE_PERCENT = 1, 30, 45, 40
+RATE_CAP_BP = 2000
+WITHOUT_MACHINE = ["credit_report", "income", "public_records"]
 FOLDER = tempfile.TemporaryDirectory()
 
 
@@ -35,7 +44,7 @@ def models() -> Path:
         # Nobody is turned away for a number of loans or a limit: the fund alone decides here.
         publish_caps(
             folder / "models", folder, multiple=MULTIPLE, single_client_percent=SINGLE_PERCENT,
-            related_percent=RELATED_PERCENT, compensation_rate_cap_bp=2000,
+            related_percent=RELATED_PERCENT, compensation_rate_cap_bp=RATE_CAP_BP,
         )  # fmt: skip
     return folder / "models"
 
@@ -53,9 +62,13 @@ class Loan:
     claims: int = 0
     over: bool = False
     overdue: bool = False
+    taken_back: bool = False
+    machine: bool = True
 
     def held(self, now: datetime) -> int:
         """The fund's share of what is offered or outstanding, less what it has paid."""
+        if self.taken_back:
+            return 0
         if self.drawn is None:
             return self.share(self.offered) if now < self.decided_at + timedelta(days=30) else 0
         return 0 if self.over else max(self.share(self.outstanding) - self.claims, 0)
@@ -82,6 +95,7 @@ class Fund(RuleBasedStateMachine):
         self.lending = Lending(self.root)
         self.loans: list[Loan] = []
         self.named: set[tuple[int, int]] = set()
+        self.referred: list[tuple[int, str, int]] = []
         self.n = 0
         self.set_capital(capital)
 
@@ -104,8 +118,9 @@ class Fund(RuleBasedStateMachine):
         person=persons,
         amount=st.integers(5_000, 135_000),
         names=st.none() | persons,
+        automated=st.sampled_from([True, True, False]),
     )
-    def decide(self, person: int, amount: int, names: int | None) -> None:
+    def decide(self, person: int, amount: int, names: int | None, automated: bool) -> None:
         self.n += 1
         parties = [invented_id_number(names)] if names and names != person else []
         if names and names != person:
@@ -114,6 +129,7 @@ class Fund(RuleBasedStateMachine):
             an_application(
                 person, application_id=f"A-{self.n}", loan__amount_yuan=amount,
                 applicant__related_parties=parties,
+                **({} if automated else {"consent__scopes": WITHOUT_MACHINE}),
             ),
             applied_on=self.now.date(),
         )  # fmt: skip
@@ -136,13 +152,65 @@ class Fund(RuleBasedStateMachine):
         assert recorded.exposure.policy_loans == len(earlier)
         assert recorded.exposure.policy_loan_overdue == any(loan.overdue for loan in earlier)
         if recorded.decision["outcome"] != "approve":
+            self.referred.append((person, f"A-{self.n}", amount))
             return
-        share = Loan.share(amount)
-        client = before[person] + share
-        assert sum(before.values()) + share <= left * MULTIPLE
-        assert 100 * client <= left * SINGLE_PERCENT
-        assert 100 * (client + sum(before[o] for o in kin)) <= left * RELATED_PERCENT
+        assert self.fits(person, amount)
         self.loans.append(Loan(person, f"A-{self.n}", amount, self.now))
+
+    def fits(self, person: int, amount: int) -> bool:
+        """Whether the fund may carry the share of this amount for that person now."""
+        held, left = self.held_by_person(), max(self.capital - self.claims, 0)
+        share = Loan.share(amount)
+        client = held[person] + share
+        together = client + sum(held[other] for other in self.kin_of(person))
+        return (
+            self.rate_bp() <= RATE_CAP_BP
+            and sum(held.values()) + share <= left * MULTIPLE
+            and 100 * client <= left * SINGLE_PERCENT
+            and 100 * together <= left * RELATED_PERCENT
+        )
+
+    @precondition(lambda self: self.referred)
+    @rule(which=st.integers(0, 50), part=st.sampled_from([10, 50, 100, 100]))
+    def approve_by_hand(self, which: int, part: int) -> None:
+        """A person approves one of the newest referrals, or part of what it asked for."""
+        newest = self.referred[-8:]
+        person, name, asked = newest[which % len(newest)]
+        amount = asked * part // 100
+        may = self.fits(person, amount)
+        override = Override(reference="o", outcome="approve", reason="visit", amount_yuan=amount)
+        code = self.decided_by_hand(name, override)
+        # A fund that cannot carry it is the only reason against it: nobody asks for above a limit.
+        assert code in ({""} if may else {"over_fund_cap"}) | {"too_old"}
+        if not code:
+            self.referred.remove((person, name, asked))
+            self.loans.append(Loan(person, name, amount, self.now, machine=False))
+
+    @rule(which=st.integers(0, 50))
+    def take_back(self, which: int) -> None:
+        """A person declines one of the newest approvals of the machine."""
+        newest = [loan for loan in self.loans[-3:] if loan.machine and not loan.taken_back]
+        if not newest:
+            return
+        loan = newest[which % len(newest)]
+        override = Override(reference="o", outcome="decline", reason="visit")
+        code = self.decided_by_hand(loan.application_id, override)
+        assert code in ("already_overridden", "loan_drawn" if loan.drawn is not None else "")
+        if not code:
+            loan.taken_back = loan.drawn is None and self.counts(loan)
+
+    def decided_by_hand(self, name: str, override: Override) -> str:
+        """The code of the refusal, or nothing."""
+        reviewing = Reviewing(self.root)
+        review = Review(reference="v", asked_by="officer", reason="referred")
+        reviewing.ask(name, review, by=By("1"), client="bank")
+        code = ""
+        try:
+            reviewing.override(name, override, by=By("2"), client="bank")
+        except ReviewRefused as error:
+            code = error.code
+        event(f"by hand: {override.outcome} {code or 'recorded'}")
+        return code
 
     @rule(which=st.integers(0, 50), part=st.sampled_from([1, 50, 99, 100, 101]))
     def draw(self, which: int, part: int) -> None:
@@ -170,7 +238,7 @@ class Fund(RuleBasedStateMachine):
             reference=f"R-{self.n}", kind=kind, on=self.now.date(), amount_yuan=amount,
             days=days if kind == "days_past_due" else None,
         )  # fmt: skip
-        lapsed = loan.drawn is None and not loan.held(self.now)
+        lapsed = loan.drawn is None and not loan.held(self.now)  # or taken back
         held = loan.held(self.now)
         impossible = (
             lapsed
@@ -207,6 +275,8 @@ class Fund(RuleBasedStateMachine):
         loan.overdue |= bool(fact.days)
 
     def counts(self, loan: Loan) -> bool:
+        if loan.taken_back:
+            return False
         return loan.drawn is not None or self.now < loan.decided_at + timedelta(days=30)
 
     def held_by_person(self) -> dict[int, int]:
@@ -250,7 +320,7 @@ class Fund(RuleBasedStateMachine):
 
 TestFund = Fund.TestCase
 TestFund.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, derandomize=True,
+    max_examples=40, stateful_step_count=30, deadline=None, derandomize=True,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 
