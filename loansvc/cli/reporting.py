@@ -30,11 +30,12 @@ from loansvc.monitoring.figures import percent_text
 from loansvc.monitoring.impact import DEFAULT_LAST, Impact, Part, draft_of, impact, move_table
 from loansvc.monitoring.offers import rate_text
 from loansvc.monitoring.reading import decided_between, last_decided, n_decided
-from loansvc.monitoring.report import Report, Row, report
+from loansvc.monitoring.report import BY_PERSON, Report, Row, report
 from loansvc.policy import OUTCOMES
 from loansvc.settings import Settings
 from loansvc.underwriting import Recorded, Underwriting
 
+SEVERAL = " (one may stand in several rows)"
 a_file = click.Path(path_type=Path, exists=True, dir_okay=False)
 a_target = click.Path(path_type=Path, dir_okay=False)
 
@@ -96,8 +97,11 @@ def _print_report(found: Report) -> None:
         click.echo(f"  note  {caution.en} ({caution.decisions} decisions)")
     total = total_row(found)
     for table in found.tables:
+        if table.name in BY_PERSON and not table.rows:
+            continue
         rows = [*table.rows, total]
-        click.echo(f"\n{table.en}" + ("" if table.adds_up else " (one may stand in several rows)"))
+        several = "" if table.adds_up or table.name in BY_PERSON else SEVERAL
+        click.echo(f"\n{table.en}{several}")
         for columns in (COUNTS, AMOUNTS):
             _print_columns(rows, columns)
     click.echo("")

@@ -31,10 +31,14 @@ COUNTS = (
     Column("referred", "转人工", "referred", "referred"),
     Column("declined", "不予批准", "declined", "declined"),
     Column("approval_rate_percent", "批准率", "approval rate", "approval_rate", is_rate=True),
+    Column("by_person", "人工决定", "by a person", "by_person"),
+    Column("finally_approved", "最终批准", "finally approved", "finally_approved"),
+    Column("finally_declined", "最终不予批准", "finally declined", "finally_declined"),
 )
 AMOUNTS = (
     Column("asked_yuan", "申请金额", "asked for", "asked_yuan"),
     Column("approved_yuan", "批准金额", "approved amount", "approved_yuan"),
+    Column("finally_approved_yuan", "最终批准金额", "finally approved", "finally_approved_yuan"),
     Column("guaranteed_yuan", "担保金额", "guaranteed", "guaranteed_yuan"),
     Column("guaranteed_share_percent", "担保比例", "guaranteed share", "guaranteed_share",
            is_rate=True),
@@ -66,6 +70,11 @@ def notes(report: Report) -> list[tuple[str, str]]:
             "first recorded, of every client.",
         ),
         (
+            "“批准”“转人工”“不予批准”及各项金额为系统作出的决定；“人工决定”“最终”各项计入至今的人工复核结果。",
+            "Approved, referred, declined and the amounts are the machine's decisions; what is by "
+            "a person, or final, counts what people have decided by now.",
+        ),
+        (
             "除申请金额外，各项金额只计批准的申请；每笔分摊额四舍五入到元后再相加。",
             "All amounts but the amount asked for count approvals alone; each share is rounded "
             "half up to whole yuan for each decision, then added.",
@@ -93,17 +102,18 @@ def notes(report: Report) -> list[tuple[str, str]]:
 def _cells_note(report: Report) -> tuple[str, str]:
     if report.all_cells:
         return (
-            f"按要求列出全部单元格：不足{FEWEST_PEOPLE}人的村、群体和部门也列出金额，可能识别到个人，"
+            f"按要求列出全部单元格：不足{FEWEST_PEOPLE}人的村、群体、部门、理由和审核人也列出金额，可能识别到个人，"
             "请勿外传。",
-            f"All cells are shown as asked: villages, groups and departments of fewer than "
-            f"{FEWEST_PEOPLE} people, too. They may tell who somebody is; do not pass them on.",
+            "All cells are shown as asked: villages, groups, departments, reasons and "
+            f"officers of fewer than {FEWEST_PEOPLE} people, too. They may tell who somebody is; "
+            "do not pass them on.",
         )
     return (
-        f"不足{FEWEST_PEOPLE}人的村、群体和部门（及为防止倒推而一并隐去的行）只列申请笔数，"
+        f"不足{FEWEST_PEOPLE}人的村、群体、部门、理由和审核人（及为防止倒推而一并隐去的行）只列申请笔数，"
         f"本表隐去{report.n_hidden}行；完整数据见 --all-cells。",
-        f"Villages, groups and departments of fewer than {FEWEST_PEOPLE} people, and others so "
-        "that these cannot be worked out, show the number of applications alone: "
-        f"{report.n_hidden} rows here. All of them: --all-cells",
+        f"Villages, groups, departments, reasons and officers of fewer than {FEWEST_PEOPLE} "
+        "people, and others so that these cannot be worked out, show the number of applications "
+        f"alone: {report.n_hidden} rows here. All of them: --all-cells",
     )
 
 

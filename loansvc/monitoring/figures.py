@@ -18,6 +18,8 @@ from loansvc.policy.terms import share_yuan
 class Figures:
     """Sums over decisions. `approved` + `referred` + `declined` = `applications`.
 
+    Those are the machine's; `by_person` counts decisions that a person closed, and what is finally
+    approved or declined is a person's outcome where there is one, else the machine's.
     `asked_yuan` counts every application; the other amounts count approvals. `guaranteed_yuan` is
     the part of `approved_yuan` that the bank does not bear, `local_guarantor_yuan` what the local
     guarantor's fund bears of it; both rounded up, as the fund reckons. `subsidy_yuan` is one
@@ -36,6 +38,10 @@ class Figures:
     subsidy_yuan: int = 0
     expected_loss_yuan: int = 0
     expected_loss_bank_yuan: int = 0
+    by_person: int = 0
+    finally_approved: int = 0
+    finally_declined: int = 0
+    finally_approved_yuan: int = 0
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(**{name: getattr(self, name) + getattr(other, name) for name in NAMES})
@@ -84,6 +90,27 @@ def figures_of(decision: Mapping[str, Any], *, asked_yuan: int) -> Figures:
         subsidy_yuan=half_up(amount * offer["subsidy_bp"], 10_000),
         expected_loss_yuan=guarantee["expected_loss_yuan"]["total"],
         expected_loss_bank_yuan=guarantee["expected_loss_yuan"]["bank"],
+    )
+
+
+def final_figures(decision: Mapping[str, Any], override: Mapping[str, Any] | None) -> Figures:
+    """What became of a decision; `override` is what an entry of that kind records, if there is one.
+
+    >>> approval = {"outcome": "approve", "offer": {"amount_yuan": 50_000}}
+    >>> final_figures(approval, None).finally_approved_yuan
+    50000
+    >>> taken_back = final_figures(approval, {"override": {"outcome": "decline"}})
+    >>> taken_back.by_person, taken_back.finally_declined, taken_back.finally_approved_yuan
+    (1, 1, 0)
+    """
+    outcome = override["override"]["outcome"] if override else decision["outcome"]
+    terms = (override or {}).get("decision", decision)
+    approved = outcome == "approve"
+    return Figures(
+        by_person=int(override is not None),
+        finally_approved=int(approved),
+        finally_declined=int(outcome == "decline"),
+        finally_approved_yuan=terms["offer"]["amount_yuan"] if approved else 0,
     )
 
 

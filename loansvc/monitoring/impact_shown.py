@@ -45,6 +45,10 @@ NOTES = (
         "with the draft. Only the draft tells them apart; both may differ from what was recorded.",
     ),
     (
+        "比较的是系统自动作出的决定；人工复核的结果不计入。",
+        "What is compared are the machine's decisions; what people decided about them is left out.",
+    ),
+    (
         "各项金额只计批准的申请。担保资金占用＝批准金额×本地担保机构承担比例，逐笔四舍五入到元。",
         "Amounts count approvals alone. Fund use = amount approved x the local guarantor's share, "
         "rounded half up to whole yuan for each decision.",

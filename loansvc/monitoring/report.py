@@ -14,15 +14,19 @@ from typing import Any
 
 from loansvc.application import GROUPS, ISSUERS, PRODUCTS, Application
 from loansvc.decision import credentials_that_count
-from loansvc.monitoring.figures import Figures, figures_of
+from loansvc.monitoring.figures import Figures, figures_of, final_figures
 from loansvc.monitoring.words import DEPARTMENT_WORDS, GROUP_WORDS, NONE, PRODUCT_WORDS
 from loansvc.policy import Policy
 from loansvc.registry import Registry
+from loansvc.reviewing import By
+from loansvc.reviewing.showing import override_of
+from loansvc.reviewing.words import OVERRIDE_REASONS
 from loansvc.underwriting import Recorded
 
 FEWEST_PEOPLE = 3  # in a row of these dimensions: fewer may tell who somebody is
 # Departments with the groups: the row of one that vouches for a single group is that group's row.
-SMALL_CELLS = ("group", "department", "village")
+BY_PERSON = ("override", "officer")  # tables of what people decided, empty where nobody did
+SMALL_CELLS = ("group", "department", "village", *BY_PERSON)
 # What makes every figure below one to be careful with: named at the top, with how many it touches.
 CAUTIONS = ("SYNTHETIC_SCORECARD", "SYNTHETIC_REGISTER", "POLICY_TO_VERIFY")
 
@@ -87,7 +91,8 @@ def report(
     """The report on these decisions, which come newest first.
 
     A group or a department counts by the credentials that counted for the decision; whoever has
-    several stands in several rows. Unless `all_cells`, rows of SMALL_CELLS with fewer than
+    several stands in several rows. What people decided by now counts beside what the machine
+    decided. Unless `all_cells`, rows of SMALL_CELLS with fewer than
     FEWEST_PEOPLE people are hidden, with as many more as it takes that the total does not give
     them away.
 
@@ -134,6 +139,8 @@ class _Sums:
     department: defaultdict[str, Figures] = field(default_factory=_figures_by_key)
     village: defaultdict[str, Figures] = field(default_factory=_figures_by_key)
     month: defaultdict[str, Figures] = field(default_factory=_figures_by_key)
+    override: defaultdict[str, Figures] = field(default_factory=_figures_by_key)
+    officer: defaultdict[str, Figures] = field(default_factory=_figures_by_key)
     people: dict[str, defaultdict[str, set[str]]] = field(default_factory=_people_by_key)
     village_names: dict[str, str] = field(default_factory=dict)
     n_cautions: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -142,7 +149,10 @@ class _Sums:
     def add(self, one: Recorded, registry: Registry) -> None:
         """Count one decision wherever it belongs."""
         decision, application = one.decision, one.application
+        act = override_of(one.acts)
+        override = act[1] if act else None
         figures = figures_of(decision, asked_yuan=application.loan.amount_yuan)
+        figures += final_figures(decision, override)
         village = decision["village"]["code"]
         policy = registry.recorded_one(decision["editions"]["policy"]).content
         groups, departments = standing_of(application, policy)
@@ -155,6 +165,11 @@ class _Sums:
         for department in departments:
             self.department[department] += figures
         keys = {"group": groups, "department": departments, "village": (village,)}
+        if override is not None:
+            reason, officer = override["override"]["reason"], By(**override["by"]).name
+            self.override[reason] += figures
+            self.officer[officer] += figures
+            keys |= {"override": (reason,), "officer": (officer,)}
         self._add_person(one.entry.subject_ref, keys)
         if village not in self.village_names:  # of the newest decision, which comes first
             self.village_names[village] = village_name(decision, registry)
@@ -166,7 +181,7 @@ class _Sums:
     def _add_person(self, ref: str, keys: Mapping[str, Iterable[str]]) -> None:
         """Remember who stands in a row, until there are enough of them."""
         for name in SMALL_CELLS:
-            for key in keys[name]:
+            for key in keys.get(name, ()):
                 if len(self.people[name][key]) < FEWEST_PEOPLE:
                     self.people[name][key].add(ref)
 
@@ -235,6 +250,16 @@ def _tables(sums: _Sums, hidden: Mapping[str, frozenset[str]]) -> Iterator[Table
         for month in _every_month(sums.month)
     )
     yield Table(name="month", zh="按月", en="By month", adds_up=True, rows=months)
+    reasons = {code: (zh, en) for code, (_, zh, en) in OVERRIDE_REASONS.items()}
+    yield Table(
+        name="override", zh="人工决定（按理由）", en="By a person, by reason", adds_up=False,
+        rows=_worded(sums.override, sorted(sums.override), reasons, hidden["override"]),
+    )  # fmt: skip
+    officers = {name: (f"审核人{name}", name) for name in sorted(sums.officer)}
+    yield Table(
+        name="officer", zh="人工决定（按审核人）", en="By a person, by officer", adds_up=False,
+        rows=_worded(sums.officer, officers, officers, hidden["officer"]),
+    )  # fmt: skip
 
 
 def _worded(

@@ -67,6 +67,8 @@ def test_first_and_last_day_count_to_their_ends_for_every_client(shell: Any) -> 
     assert in_json(shell, "--from", "2026-11-22", "--to", "2026-11-24")["total"] == {
         "applications": 4, "approved": 4, "referred": 0, "declined": 0,
         "approval_rate_percent": 100.0, "asked_yuan": 480_000, "approved_yuan": 480_000,
+        "by_person": 0, "finally_approved": 4, "finally_declined": 0,
+        "finally_approved_yuan": 480_000,
         "guaranteed_yuan": 384_000, "guaranteed_share_percent": 80.0,
         "local_guarantor_yuan": 192_000, "subsidy_yuan": 0, "expected_loss_yuan": 2_320,
         "expected_loss_bank_yuan": 464,

@@ -22,7 +22,14 @@ from loansvc.monitoring.csv_table import csv_bytes, safe_cell
 from loansvc.monitoring.figures import Figures
 from loansvc.monitoring.impact import impact, move_table
 from loansvc.monitoring.offers import Prices
-from loansvc.monitoring.report import FEWEST_PEOPLE, SMALL_CELLS, Report, report, standing_of
+from loansvc.monitoring.report import (
+    BY_PERSON,
+    FEWEST_PEOPLE,
+    SMALL_CELLS,
+    Report,
+    report,
+    standing_of,
+)
 from loansvc.policy.terms import PROPOSED_CHANGE_BUDGET
 from loansvc.registry import Registry
 from loansvc.underwriting import Recorded
@@ -55,13 +62,31 @@ changes = st.fixed_dictionaries(
         "credit_report__max_days_past_due_24m": st.integers(0, 120),
     }
 )
+overrides = st.none() | st.tuples(
+    st.sampled_from(["visit", "facts_not_confirmed"]), st.sampled_from(["A. One", "B. Two"])
+)
 
 
 @st.composite
 def ledgers(draw: st.DrawFn) -> list[Recorded]:
-    drawn: list[dict[str, Any]] = draw(st.lists(changes, max_size=12))
-    made = [a_recorded(registry(), n, **one) for n, one in enumerate(drawn, start=1)]
+    drawn = draw(st.lists(st.tuples(changes, overrides), max_size=12))
+    made = [
+        declined(a_recorded(registry(), n, **one), by) for n, (one, by) in enumerate(drawn, start=1)
+    ]
     return made[::-1]
+
+
+def declined(recorded: Recorded, by: tuple[str, str] | None) -> Recorded:
+    """The decision with a person's decline beside it, if there is one."""
+    if by is None:
+        return recorded
+    reason, officer = by
+    payload = {
+        "override": {"outcome": "decline", "reason": reason},
+        "by": {"key_id": "", "holder": officer},
+    }
+    entry = replace(recorded.entry, kind="override", outcome="decline")
+    return replace(recorded, acts=((entry, payload),))
 
 
 def reported(recorded: list[Recorded], *, all_cells: bool = False) -> Report:
@@ -81,6 +106,8 @@ def test_rows_add_up_to_the_total_where_each_application_has_one_row(
         total = sum((row.figures for row in table.rows), Figures())
         if table.adds_up:
             assert total == found.total, table.name
+        elif table.name in BY_PERSON:
+            assert total.applications == found.total.by_person, table.name
         else:
             assert total.applications >= found.total.applications, table.name
 
@@ -91,6 +118,8 @@ def test_every_figure_keeps_its_place(recorded: list[Recorded]) -> None:
     """Outcomes are all the applications; what is guaranteed or lost is within the amount."""
     f = reported(recorded).total
     assert f.approved + f.referred + f.declined == f.applications == len(recorded)
+    assert f.finally_declined >= max(f.declined, f.by_person)
+    assert f.finally_approved_yuan <= f.approved_yuan
     assert f.local_guarantor_yuan <= f.guaranteed_yuan <= f.approved_yuan <= f.limit_yuan
     assert f.approved_yuan <= f.asked_yuan
     assert f.expected_loss_bank_yuan <= f.expected_loss_yuan <= f.approved_yuan
@@ -122,6 +151,9 @@ def people_by_row(recorded: list[Recorded], name: str) -> dict[str, set[str]]:
         groups, departments = standing_of(one.application, policy)
         village = (one.application.applicant.village_code,)
         keys = {"group": groups, "department": departments, "village": village}
+        for _, payload in one.acts:
+            keys["override"] = (payload["override"]["reason"],)
+            keys["officer"] = (payload["by"]["holder"],)
         for key in keys.get(name, ()):
             people.setdefault(key, set()).add(one.entry.subject_ref)
     return people

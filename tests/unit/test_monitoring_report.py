@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -67,7 +68,7 @@ def test_a_referral_counts_with_the_amount_asked_for_alone(registry: Registry) -
 
 def test_a_decline_counts_with_the_amount_asked_for_alone(registry: Registry) -> None:
     total = reported(registry, a_recorded(registry, loan__purpose="securities")).total
-    assert total == Figures(applications=1, declined=1, asked_yuan=120_000)
+    assert total == Figures(applications=1, declined=1, asked_yuan=120_000, finally_declined=1)
 
 
 def test_an_empty_period_has_zeros_and_no_rates(registry: Registry) -> None:
@@ -77,6 +78,63 @@ def test_an_empty_period_has_zeros_and_no_rates(registry: Registry) -> None:
     assert [r.figures for r in table(found, "product").rows] == [Figures()] * 4
     assert table(found, "month").rows == ()
     assert "本期没有决定" in page(found)
+
+
+# --- what people decided ------------------------------------------------------------------------
+
+
+def overridden(
+    recorded: Recorded, outcome: str, reason: str, officer: str = "D. Decider", amount: int = 0
+) -> Recorded:
+    """The same decision with a person's beside it, as the ledger gives it."""
+    by = {"key_id": "k", "holder": officer}
+    payload: dict[str, Any] = {"override": {"outcome": outcome, "reason": reason}, "by": by}
+    if amount:
+        payload["decision"] = {"outcome": outcome, "offer": {"amount_yuan": amount}}
+    entry = replace(recorded.entry, kind="override", outcome=outcome)
+    return replace(recorded, acts=((entry, payload),))
+
+
+def test_what_is_final_stands_beside_what_the_machine_decided(registry: Registry) -> None:
+    no_machine = {"consent__scopes": ["credit_report", "income", "public_records"]}
+    found = reported(
+        registry,
+        a_recorded(registry, 1),
+        overridden(a_recorded(registry, 2), "decline", "applicant_withdrew"),
+        overridden(a_recorded(registry, 3, **no_machine), "approve", "visit", amount=50_000),
+        overridden(a_recorded(registry, 4), "approve", "confirmed"),
+        a_recorded(registry, 5, **no_machine),
+    )
+    total = found.total
+    assert (total.approved, total.referred, total.declined) == (3, 2, 0)
+    assert (total.by_person, total.finally_approved, total.finally_declined) == (3, 3, 1)
+    assert (total.approved_yuan, total.finally_approved_yuan) == (360_000, 290_000)
+    rows = {row.key: row.figures.applications for row in table(found, "override").rows}
+    assert rows == {"applicant_withdrew": 1, "visit": 1, "confirmed": 1}
+
+
+def test_reasons_and_officers_of_few_people_are_hidden(registry: Registry) -> None:
+    def of(first: int, n: int, reason: str, officer: str) -> list[Recorded]:
+        made = (a_recorded(registry, number) for number in range(first, first + n))
+        return [overridden(one, "decline", reason, officer) for one in made]
+
+    found = reported(
+        registry, *of(1, 3, "visit", "A"), *of(10, 4, "purpose_doubtful", "B"),
+        *of(20, 1, "applicant_withdrew", "C"),
+    )  # fmt: skip
+    assert hidden(found, "override") == {"applicant_withdrew", "visit"}
+    assert hidden(found, "officer") == {"A", "C"}
+    document = to_document(found)["by"]["officer"]["rows"]
+    assert [row["finally_declined"] for row in document] == [None, 4, None]
+
+
+def test_an_officer_s_name_runs_in_no_spreadsheet_and_no_page(registry: Registry) -> None:
+    name = "=cmd|'<b>"
+    decided = (a_recorded(registry, number) for number in range(3))
+    found = reported(registry, *(overridden(one, "decline", "visit", name) for one in decided))
+    cells = csv_bytes(found).decode("utf-8-sig")
+    assert f"officer,'{name}" in cells
+    assert "<b>" not in page(found)
 
 
 # --- dimensions ---------------------------------------------------------------------------------
@@ -224,7 +282,7 @@ def test_of_a_hidden_row_only_the_number_of_applications_is_told(registry: Regis
     assert (line["suppressed"], line["applications"], line["approved"]) == ("yes", "1", "")
     text = page(found)
     line_of_village = text[text.index(WANGTAN) :].partition("</tr>")[0]
-    assert line_of_village.count("∗") == 12
+    assert line_of_village.count("∗") == 16
 
 
 # --- CSV ----------------------------------------------------------------------------------------
@@ -241,7 +299,7 @@ def test_the_csv_has_the_figures_of_the_json_form(registry: Registry) -> None:
     [line] = [r for r in csv_rows(found) if (r["dimension"], r["key"]) == ("village", WANGTAN)]
     [row] = to_document(found)["by"]["village"]["rows"]
     names = [name for name in line if name in row and name not in ("key", "suppressed")]
-    assert len(names) == 13
+    assert len(names) == 17
     assert {n: line[n] for n in names} == {n: str(row[n]) for n in names}
 
 
