@@ -29,6 +29,9 @@ STATES = ("in_review", "reviewed")  # of a decision: a person is asked, a person
 _ENTRY = tables.entry.c
 _OTHER = tables.entry.alias("other").c
 # Spelled as the partial indexes spell it: a bound value would keep SQLite from using them.
+# Likewise "+": ordered by sequence as it is, SQLite would walk through every entry of the client
+# to find a few acts.
+_IN_ORDER: ColumnElement[int] = literal_column("+entry.sequence")
 _ANY_ACT: ColumnElement[bool] = literal_column("entry.kind IN ('review', 'override', 'dispute')")
 
 
@@ -69,6 +72,8 @@ class Acts:
 
     def of(self, *decisions: Entry) -> dict[int, tuple[Act, ...]]:
         """For the sequence of each decision what was done about it, oldest first."""
+        if not decisions:
+            return {}
         query = select(tables.entry).where(
             _ENTRY.client.in_({d.client for d in decisions}),
             _ENTRY.application_id.in_({d.application_id for d in decisions}),
@@ -91,14 +96,14 @@ class Acts:
             query = query.where(closed if state == "closed" else ~closed)
         if before is not None:
             query = query.where(_ENTRY.sequence < before)
-        return self._acts(query.order_by(_ENTRY.sequence.desc()).limit(limit))
+        return self._acts(query.order_by(_IN_ORDER.desc()).limit(limit))
 
     def disputes(self, client: str | None) -> list[Act]:
         """Everything reported of disputes, oldest first; `client` None: at every client."""
         query = select(tables.entry).where(_ANY_ACT, _ENTRY.kind == "dispute")
         if client is not None:
             query = query.where(_ENTRY.client == client)
-        return self._acts(query.order_by(_ENTRY.sequence))
+        return self._acts(query.order_by(_IN_ORDER))
 
     def _acts(self, query: Select[Any]) -> list[Act]:
         return [self._opened(row) for row in self._connection.execute(query).all()]

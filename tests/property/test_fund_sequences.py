@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
@@ -125,11 +126,12 @@ class Fund(RuleBasedStateMachine):
         parties = [invented_id_number(names)] if names and names != person else []
         if names and names != person:
             self.named.add((person, names))
+        consent: dict[str, Any] = {} if automated else {"consent__scopes": WITHOUT_MACHINE}
         application = replace(
             an_application(
                 person, application_id=f"A-{self.n}", loan__amount_yuan=amount,
                 applicant__related_parties=parties,
-                **({} if automated else {"consent__scopes": WITHOUT_MACHINE}),
+                **consent,
             ),
             applied_on=self.now.date(),
         )  # fmt: skip

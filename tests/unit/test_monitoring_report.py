@@ -96,7 +96,7 @@ def overridden(
 
 
 def test_what_is_final_stands_beside_what_the_machine_decided(registry: Registry) -> None:
-    no_machine = {"consent__scopes": ["credit_report", "income", "public_records"]}
+    no_machine: dict[str, Any] = {"consent__scopes": ["credit_report", "income", "public_records"]}
     found = reported(
         registry,
         a_recorded(registry, 1),

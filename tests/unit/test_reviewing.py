@@ -160,11 +160,11 @@ def test_a_note_that_may_tell_who_somebody_is_is_refused(root: Underwriting) -> 
 def test_another_clients_decision_is_as_if_it_were_not_there(root: Underwriting) -> None:
     name = decided(root)
     reviewing = Reviewing(root)
-    on = {"kind": "lodged", "about": "other", "on": TODAY}
+    said = Dispute(reference="r", kind="lodged", about="other", on=TODAY)
     for act in (
         lambda: reviewing.ask(name, a_review(), by=ASKER, client="other"),
         lambda: reviewing.override(name, an_override(), by=ASKER, client="other"),
-        lambda: reviewing.dispute(name, Dispute(reference="r", **on), by=ASKER, client="other"),
+        lambda: reviewing.dispute(name, said, by=ASKER, client="other"),
         lambda: reviewing.disputes(name, client="other"),
         lambda: reviewing.decision(name, client="other"),
     ):
@@ -596,7 +596,7 @@ def test_decisions_are_listed_by_what_became_of_them(root: Underwriting) -> None
     close(root, names[0])
     close(root, names[1], "decline")
 
-    def listed(**filters: str) -> list[str]:
+    def listed(**filters: Any) -> list[str]:
         found, _ = root.page(client="bank", limit=9, **filters)
         return [one.entry.application_id for one in reversed(found)]
 
