@@ -52,6 +52,14 @@ def _has(kind: str) -> ColumnElement[bool]:
     return exists(select(_OTHER.sequence).where(_beside(kind)).correlate(tables.entry))
 
 
+# The reference of a person who was erased stands where an application_id would.
+_NOT_ERASED = ~exists(
+    select(_OTHER.sequence)
+    .where(_kind("erasure", _OTHER), _OTHER.application_id == _ENTRY.subject_ref)
+    .correlate(tables.entry)
+)
+
+
 def in_state(state: str) -> ColumnElement[bool]:
     """That a decision is in one of STATES."""
     return _has("override") if state == "reviewed" else and_(_has("review"), ~_has("override"))
@@ -87,8 +95,11 @@ class Acts:
     def reviews(
         self, client: str | None, *, state: str | None, before: int | None, limit: int
     ) -> list[Act]:
-        """Reviews of a client (None: of every one), newest first; `state` open or closed."""
-        query = select(tables.entry).where(_kind("review"))
+        """Reviews of a client (None: of every one), newest first; `state` open or closed.
+
+        Those of people who were erased are left out, here and among disputes: nobody can open them.
+        """
+        query = select(tables.entry).where(_kind("review"), _NOT_ERASED)
         if client is not None:
             query = query.where(_ENTRY.client == client)
         if state is not None:
@@ -100,7 +111,7 @@ class Acts:
 
     def disputes(self, client: str | None) -> list[Act]:
         """Everything reported of disputes, oldest first; `client` None: at every client."""
-        query = select(tables.entry).where(_ANY_ACT, _ENTRY.kind == "dispute")
+        query = select(tables.entry).where(_ANY_ACT, _ENTRY.kind == "dispute", _NOT_ERASED)
         if client is not None:
             query = query.where(_ENTRY.client == client)
         return self._acts(query.order_by(_IN_ORDER))

@@ -235,3 +235,23 @@ def test_a_foreign_decision_is_as_if_it_were_not_there(bank: Api) -> None:
         none = bank.post(body, to=f"{absent}/{name}", key=other, headers=headers)
         assert (foreign.data, list(foreign.headers)) == (none.data, list(none.headers))
     is_problem(bank.get(DISPUTES, key=other), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("path", "schema"),
+    [("reviews", "Review"), ("override", "Override"), ("disputes", "Dispute")],
+)
+def test_the_examples_of_the_contract_are_taken(api: Api, path: str, schema: str) -> None:
+    """Whatever they are refused for then, it is not their fields."""
+    operation = api.get("/openapi.json").get_json()["paths"][
+        f"/v1/decisions/{{application_id}}/{path}"
+    ]["post"]
+    [content] = operation["requestBody"]["content"].values()
+    assert content["schema"] == {"$ref": f"#/components/schemas/{schema}"}
+    api.key, api.now = api.new_key("bank", ALL), api.now + timedelta(days=30)
+    api.post(a_document(1, applied_on="2026-11-23", **NO_CONSENT))
+    second = api.new_key("bank", ALL)
+    api.post(a_review(), to=REVIEWS, key=second)
+    for name, example in content["examples"].items():
+        response = api.post(example["value"], to=f"{DECISION}/{path}")
+        assert response.status_code in (200, 201, 409) or name == "confirm", response.get_json()

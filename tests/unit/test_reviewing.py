@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from loansvc.errors import InvalidReview, NotFound, OutcomeRefused, ReviewRefused
+from loansvc.ledger.entries import NO_EDITIONS
 from loansvc.lending import Lending
 from loansvc.reviewing import By, Dispute, Override, Review, Reviewing
 from loansvc.reviewing.facts import due_on
@@ -21,7 +22,7 @@ from loansvc.reviewing.words import (
     OVERRIDE_REASONS,
     REVIEW_REASONS,
 )
-from loansvc.underwriting import Underwriting
+from loansvc.underwriting import Underwriting, stamp
 from tests.small import (
     NOON,
     TODAY,
@@ -587,6 +588,24 @@ def test_the_queue_has_the_newest_first_and_goes_on(root: Underwriting) -> None:
     assert (closed["outcome"], closed["final_outcome"]) == ("refer", "approve")
     assert len(reviewing.queue(client="bank", limit=9)[0]) == 5
     assert reviewing.queue(client="other", limit=9) == ([], None)
+
+
+def test_what_of_an_erased_person_waits_is_in_no_list(root: Underwriting) -> None:
+    """Else nobody could open a list with one of them on it."""
+    names = [decided(root, number) for number in (1, 2)]
+    for name in names:
+        ask(root, name)
+        dispute(root, name)
+    with root.ledger.writing() as ledger:
+        ref = root.find(names[0], client="bank").entry.subject_ref
+        ledger.append(
+            ledger.subject_for("the installation"), {}, kind="erasure", decided_at=stamp(NOON),
+            client="", application_id=ref, decision_id="era_1", product="", outcome="by_law",
+            **NO_EDITIONS,
+        )  # fmt: skip
+    reviewing = Reviewing(root)
+    assert [r["application_id"] for r in reviewing.queue(client="bank", limit=9)[0]] == names[1:]
+    assert [d["application_id"] for d in reviewing.open_disputes(client=None)] == names[1:]
 
 
 def test_decisions_are_listed_by_what_became_of_them(root: Underwriting) -> None:
