@@ -19,11 +19,13 @@ from loansvc.cli import (
     fund,
     outcomes,
     policies,
+    privacy,
     registering,
     reporting,
     service,
     training,
     validating,
+    vaults,
     villages,
 )
 from loansvc.errors import LoanError
@@ -46,6 +48,8 @@ for _group in (
     validating,
     cards,
     service,
+    privacy,
+    vaults,
     villages,
 ):
     for _command in _group.COMMANDS:

@@ -23,6 +23,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from loansvc.errors import LedgerUnavailable, SetupRefused
 
 SHORT_WAIT_MS = 3  # SQLite sleeps 1 and 2 ms, then says busy
+TRACE_WAIT_MS = 200  # for readers and writers to let go of the log; they wait meanwhile
+# What an erasure deletes from; PostgreSQL writes these anew to leave nothing of it behind.
+ERASED_FROM = ("subject", "subject_key", "commitment", "related", "variant")
 
 
 def is_there(url: str) -> bool:
@@ -79,6 +82,7 @@ def _prepare_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
         connection.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits
+        connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
@@ -108,6 +112,30 @@ def _begin_writing(connection: Connection, *, patience_ms: int) -> None:
                     raise
     finally:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience_ms}")
+
+
+def leave_no_trace(engine: Engine) -> bool:
+    """Whether nothing that was deleted is left in the database's files: ask again if not.
+
+    SQLite overwrites what is deleted in the database; its log still has the pages of before, until
+    it is brought over and cut to nothing. PostgreSQL keeps old rows until the tables are rewritten.
+    """
+    if engine.dialect.name != "sqlite":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f"VACUUM (FULL) {', '.join(ERASED_FROM)}")
+        return True
+    raw = engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        patience_ms = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
+        cursor.execute(f"PRAGMA busy_timeout = {TRACE_WAIT_MS}")
+        try:
+            busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {patience_ms}")
+        return not busy
+    finally:
+        raw.close()
 
 
 def revision_of(connection: Connection) -> str | None:

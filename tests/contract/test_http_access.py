@@ -22,6 +22,10 @@ OPERATIONS_OF_ONE = (
 )
 OUTCOMES = "/v1/decisions/{application_id}/outcomes"
 A_REPORT = {"reference": "D-1", "kind": "disbursed", "on": TODAY.isoformat(), "amount_yuan": 1000}
+AN_ERASURE = {
+    "id_number": "11010519491231002X", "reason": "withdrawn", "reference": "E-1",
+    "approver": "somebody else",
+}  # fmt: skip
 
 
 def operations(api: Api) -> list[tuple[str, str, str | None, dict[str, Any]]]:
@@ -41,7 +45,8 @@ def address(api: Api, path: str) -> str:
 
 
 def call(api: Api, method: str, path: str, key: str) -> int:
-    document = A_REPORT if path.endswith("/outcomes") else a_document(1)
+    bodies = {"outcomes": A_REPORT, "erasures": AN_ERASURE}
+    document = bodies.get(path.rsplit("/", 1)[-1], a_document(1))
     kwargs: dict[str, Any] = {"json": document} if method == "POST" else {}
     return api.call(method, address(api, path), key=key, **kwargs).status_code
 
