@@ -151,7 +151,8 @@ def test_an_erasure_holds_at_once_in_every_worker_and_nothing_of_it_is_logged(
 @pytest.mark.slow
 def test_keys_change_under_load_without_a_single_error(service: Service) -> None:
     """Eight callers decide, and again, while every outer key is changed and the old destroyed."""
-    stop, wrong, n_answers = threading.Event(), [], [0]
+    stop, n_answers = threading.Event(), [0]
+    wrong: list[list[int | str]] = []
 
     def send(first: int) -> None:
         for number in range(first, first + 10_000):
@@ -161,7 +162,7 @@ def test_keys_change_under_load_without_a_single_error(service: Service) -> None
                 statuses = [service.post(an_example(number)).status for _ in range(2)]
                 n_answers[0] += 2
                 if statuses != [201, 200]:
-                    wrong.append(statuses)
+                    wrong.append([*statuses])
                 continue
             wrong.append(["no answer"])
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from loansvc.cli.reporting import measure
 from loansvc.errors import (
     Erased,
     ErasureRefused,
@@ -25,10 +26,13 @@ from loansvc.ledger import Ledger, erasure
 from loansvc.ledger.commitments import Fact
 from loansvc.ledger.retention import RULES
 from loansvc.lending import Lending
+from loansvc.monitoring.reading import decided_between, erased_between, last_decided, n_decided
+from loansvc.monitoring.report import Report
+from loansvc.monitoring.report import report as report_on
 from loansvc.privacy import Privacy
 from loansvc.registry import Registry
 from loansvc.underwriting import Underwriting
-from tests.small import NOON, TODAY, a_fact, an_application, small_models, with_fund
+from tests.small import NOON, TODAY, WANGTAN, a_fact, an_application, small_models, with_fund
 
 CAPITAL = 1_000_000
 WHY = {"reason": "withdrawn", "reference": "E-1", "by": "bank", "approver": "officer"}
@@ -458,3 +462,43 @@ def test_retention_erases_whom_it_lists_and_notes_it(root: Underwriting, clock: 
 def test_every_rule_names_its_source_and_grade() -> None:
     assert all(rule.source and rule.grade in "ABCME" for rule in RULES.values())
     assert RULES["negative"].years == 5
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+
+def test_a_report_counts_who_was_erased_as_far_as_it_can(root: Underwriting) -> None:
+    for number in (1, 2, 3):
+        decided(root, number)
+    decided(root, 4, loan__purpose="securities")
+
+    def reported() -> Report:
+        return report_on(
+            decided_between(root, TODAY, TODAY), root.registry, since=TODAY, until=TODAY,
+            erased=erased_between(root, TODAY.isoformat(), TODAY.isoformat()),
+        )  # fmt: skip
+
+    before = reported().total
+    for number in (1, 4):
+        Privacy(root).erase(id_of(number), **{**WHY, "reference": f"E-{number}"})
+    found = reported()
+    same = ("applications", "approved", "declined", "approved_yuan", "guaranteed_yuan",
+            "local_guarantor_yuan")  # fmt: skip
+    assert [getattr(found.total, n) for n in same] == [getattr(before, n) for n in same]
+    assert found.total.asked_yuan == before.asked_yuan // 2
+    assert [(c.code, c.decisions) for c in found.cautions] == [("ERASED", 2)]
+    villages = next(table for table in found.tables if table.name == "village")
+    assert {row.key: (row.figures.applications, row.hidden) for row in villages.rows} == {
+        WANGTAN: (2, True), "erased": (2, True),
+    }  # fmt: skip
+
+
+def test_a_replay_an_impact_and_a_history_bear_the_erased(root: Underwriting) -> None:
+    for number in (1, 2):
+        decided(root, number)
+    Privacy(root).erase(id_of(1), **WHY)
+    assert [r.application for r in last_decided(root, "credit_loan", 9)] == [an_application(2)]
+    assert n_decided(root, "credit_loan", most=9) == 1
+    current = root.registry.in_force("credit_loan", TODAY).policy
+    found, _ = measure(root, current)
+    assert (found.n, found.n_erased) == (1, 1)
