@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from loansvc.errors import SetupRefused
 from loansvc.ledger import Ledger, tables, vault
@@ -111,21 +111,27 @@ def _nothing(_ledger: Ledger) -> Iterator[int]:
 
 def _wrap_again(ledger: Ledger) -> Iterator[int]:
     """Wrap every data key under the current version, a batch in each transaction."""
-    table = tables.subject_key
+    table, after = tables.subject_key, ""
+    change = update(table).where(_KEY.subject_ref == bindparam("ref"))
     while True:
         with ledger.writing() as writing:
             keys, connection = writing.vault, writing.connection
-            old = select(table).where(_KEY.key_version != keys.current("key_encryption"))
-            rows = connection.execute(old.limit(BATCH["key_encryption"])).all()
+            old = select(table).where(
+                _KEY.key_version != keys.current("key_encryption"), _KEY.subject_ref > after
+            )
+            rows = connection.execute(
+                old.order_by(_KEY.subject_ref).limit(BATCH["key_encryption"])
+            ).all()
+            changed = []
             for row in rows:
                 data_key = keys.unwrap(row.subject_ref, row.key_version, row.wrapped)
                 version, wrapped = keys.wrap(row.subject_ref, data_key)
-                connection.execute(
-                    update(table).where(_KEY.subject_ref == row.subject_ref),
-                    {"key_version": version, "wrapped": wrapped},
-                )
+                changed.append({"ref": row.subject_ref, "key_version": version, "wrapped": wrapped})
+            if changed:
+                connection.execute(change, changed)
         if not rows:
             return
+        after = rows[-1].subject_ref
         yield len(rows)
 
 

@@ -102,3 +102,16 @@ def test_no_id_number_is_answered_or_logged(
     told = caplog.text + "".join(answer.text for answer in answers)
     assert not re.search(r"[0-9]{17}[0-9Xx]", told)
     assert admin not in told
+
+
+def test_an_id_number_gets_into_no_address_and_no_request_id(api: Api) -> None:
+    """Both would stay: one in the chain and in logs of proxies, the other in ours."""
+    refused = api.post(a_document(1, application_id=f"A-{ID_NUMBER}"))
+    body = is_problem(refused, 422, "invalid_application")
+    assert [(e["pointer"], e["code"]) for e in body["errors"]] == [
+        ("/application_id", "personal_number")
+    ]
+    real = "11010519491231002X"
+    assert api.get("/healthz", headers={"X-Request-Id": real}).headers["X-Request-Id"] != real
+    serial = "202611230000170001234"
+    assert api.get("/healthz", headers={"X-Request-Id": serial}).headers["X-Request-Id"] == serial

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -457,6 +458,12 @@ def test_retention_erases_whom_it_lists_and_notes_it(root: Underwriting, clock: 
     n_entries, problems = root.ledger.verify()
     assert (n_entries, problems) == (4 + 3 + 1, [])
     assert root.page(client="bank", limit=9)[0][0].application.applicant.id_number == id_of(4)
+
+
+def test_the_page_says_the_rules_that_hold() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text("utf-8")
+    told = dict(re.findall(r"^\| `(\w+)` \| (\d+) \|", text, re.MULTILINE))
+    assert told == {rule.name: str(rule.years) for rule in RULES.values()}
 
 
 def test_every_rule_names_its_source_and_grade() -> None:
