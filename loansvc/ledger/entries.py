@@ -184,8 +184,9 @@ class Reading:
 
     def erasures(self) -> Iterator[tuple[Entry, dict[str, Any]]]:
         """Every erasure with what it says, oldest first."""
-        for row in self._connection.execute(ERASURES).all():
-            yield entry_of(row), self.payload_of(entry_of(row))["erasure"]
+        found = [entry_of(row) for row in self._connection.execute(ERASURES)]
+        for entry in sorted(found, key=lambda one: one.sequence):
+            yield entry, self.payload_of(entry)["erasure"]
 
     def remains(self) -> dict[str, dict[int, dict[str, Any]]]:
         """What is left of erased payloads, by person and sequence."""

@@ -11,20 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, select
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, literal_column, select
 
 from loansvc.ledger import tables
 from loansvc.ledger.chain import Entry
 
 _ENTRY, _ERASURE = tables.entry.c, tables.entry.alias("erasure")
-# The person's reference stands where an application_id would: there is an index over it.
+# Spelled as the partial index spells it: a bound value would keep SQLite from using that.
+_KIND: ColumnElement[str] = literal_column("'erasure'")
+# The person's reference stands where an application_id would: the index is over it.
 IS_ERASED = select(_ENTRY.sequence).where(
-    _ENTRY.kind == "erasure", _ENTRY.application_id == bindparam("ref")
+    _ENTRY.kind == _KIND, _ENTRY.application_id == bindparam("ref")
 )
 NOT_ERASED = ~exists().where(
-    _ERASURE.c.kind == "erasure", _ERASURE.c.application_id == _ENTRY.subject_ref
+    _ERASURE.c.kind == _KIND, _ERASURE.c.application_id == _ENTRY.subject_ref
 )
-ERASURES = select(tables.entry).where(_ENTRY.kind == "erasure").order_by(_ENTRY.sequence)
+ERASURES = select(tables.entry).where(_ENTRY.kind == _KIND)  # in no order: that would scan
 
 Payload = Mapping[str, Any]
 

@@ -49,10 +49,7 @@ def needed_by(connection: Connection, purpose: str, version: int) -> int:
     count = select(func.count())
     questions = {
         "key_encryption": (count.where(_KEY.key_version == version),),
-        "pseudonym": (
-            count.where(_SUBJECT.pseudonym.like(start)),
-            count.where(tables.variant.c.person.like(start)),
-        ),
+        "pseudonym": (count.where(_SUBJECT.pseudonym.like(start)),),
         "chain": (count.where(tables.chain_head.c.mac.like(start)),),
     }
     return sum(connection.execute(q).scalar_one() for q in questions.get(purpose, ()))
@@ -233,13 +230,16 @@ def _check_not_needed(reading: Reading, purpose: str, version: int) -> None:
     n = needed_by(reading.connection, purpose, version)
     if n:
         raise SetupRefused(
-            f"{n} records still need it. Run loansvc vault rotate {purpose}; what is counted for "
-            "probing goes by itself within a day."
+            f"{n} records still need it. Bring them under the current key first: "
+            f"loansvc vault rotate {purpose}"
         )
 
 
 def _drop_marks(writing: Writing, version: int) -> None:
-    """Delete the marks of relations under an old version, if each has one under the current."""
+    """Delete the marks of relations under an old version, if each has one under the current.
+
+    Those of variants are a day's count, which begins anew.
+    """
     count = select(func.count()).select_from(tables.related)
     old, now = f"v{version}:%", f"v{writing.vault.current('pseudonym')}:%"
     n_old, n_now = (
@@ -251,3 +251,4 @@ def _drop_marks(writing: Writing, version: int) -> None:
             "Some relations have no mark under the current key. Run: loansvc ledger verify"
         )
     writing.connection.execute(tables.related.delete().where(_RELATED.party.like(old)))
+    writing.connection.execute(tables.variant.delete().where(tables.variant.c.person.like(old)))

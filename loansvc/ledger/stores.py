@@ -122,7 +122,12 @@ def leave_no_trace(engine: Engine) -> bool:
     """
     if engine.dialect.name != "sqlite":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql(f"VACUUM (FULL) {', '.join(ERASED_FROM)}")
+            patience = connection.exec_driver_sql("SHOW statement_timeout").scalar_one()
+            connection.exec_driver_sql("SET statement_timeout = 0")
+            try:
+                connection.exec_driver_sql(f"VACUUM (FULL) {', '.join(ERASED_FROM)}")
+            finally:
+                connection.exec_driver_sql(f"SET statement_timeout = '{patience}'")
         return True
     raw = engine.raw_connection()
     try:

@@ -65,7 +65,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[A
     ]
     for number, (product, changes) in enumerate(made, start=1):
         assert service.post(a_document(number, product, **changes)).status_code == 201
-    service.key = service.new_key("bank", ("decide", "read", "outcome"))
+    service.key = service.new_key("bank", ("decide", "read", "outcome", "admin"))
     assert service.post(A_REPORT, to=OUTCOMES).status_code == 201
     with_fund(service.root, 1_000_000)
     yield service

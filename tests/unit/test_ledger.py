@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.exc import IntegrityError
 
 from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
-from loansvc.ledger import Ledger, is_there
+from loansvc.ledger import Ledger, is_there, tables
 from loansvc.ledger.chain import GENESIS, Entry, entry_hash
+from loansvc.ledger.remains import ERASURES, IS_ERASED, NOT_ERASED
 
 DIGEST = "sha256:" + "a" * 64
 ID_NUMBER = "340521199003072316"
@@ -321,3 +323,13 @@ def test_a_ledger_may_be_there_unless_its_file_is_missing(
 ) -> None:
     (tmp_path / "there.db").touch()
     assert is_there(url.format(folder=tmp_path)) == expected
+
+
+@pytest.mark.parametrize("query", [IS_ERASED, ERASURES, select(tables.entry).where(NOT_ERASED)])
+def test_erasures_are_found_by_their_index(ledger: Ledger, query: Any) -> None:
+    """Lists ask for each of their rows; without the index each would read the whole ledger."""
+    asked = str(query.compile(dialect=sqlite_dialect()))
+    with ledger.snapshot() as connection:
+        parameters = (1,) * asked.count("?")
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", parameters).all()
+    assert "entry_erasure" in str(plan)
