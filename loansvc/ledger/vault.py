@@ -20,6 +20,7 @@ import json
 import logging
 import secrets
 from collections.abc import Iterable, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,10 +87,11 @@ class Vault:
         return cls(_parse(path.read_bytes(), path.name), path)
 
     def refresh(self) -> Vault:
-        """This vault, its file read again if another process has put a new one in its place.
+        """The keys of now, the file read again if another process has put a new one in its place.
 
         Called within the transaction: whoever writes later has seen the keys of who wrote before.
-        A file that is gone or wrong changes nothing: the keys at hand still fit.
+        What comes back stays as it is: a long look at the ledger still needs keys that were retired
+        meanwhile. A file that is gone or wrong changes nothing: the keys at hand still fit.
         """
         state = _state(self.path)
         if self.path is not None and state is not None and state != self._seen:
@@ -98,7 +100,7 @@ class Vault:
                 self._keys = _parse(self.path.read_bytes(), self.path.name)
             except (SetupRefused, OSError) as error:
                 log.error("the vault's new file is not used: %s", error)
-        return self
+        return copy(self)
 
     @property
     def purposes(self) -> list[str]:
@@ -166,7 +168,8 @@ class Vault:
         """
         outer = self._keys.of["key_encryption"].get(version)
         if outer is None:  # another process may have begun to use a new one a moment ago
-            outer = self.refresh()._keys.of["key_encryption"].get(version)
+            self.refresh()
+            outer = self._keys.of["key_encryption"].get(version)
         if outer is None:
             raise LedgerDamaged(
                 f"The vault has no key_encryption key of version {version}. Restore it."

@@ -177,6 +177,18 @@ def test_keys_of_the_environment_are_changed_there(root: Underwriting, tmp_path:
     assert opened().verify()[1] == []
 
 
+def test_who_looks_for_long_keeps_the_keys_of_the_beginning(root: Underwriting) -> None:
+    """The snapshot still has what the retired key wrapped."""
+    with root.ledger.reading() as reading:
+        entry = reading.find("bank", an_application(3).application_id)
+        turn(root.ledger, "key_encryption")
+        drop(root.ledger, "key_encryption", 1)
+        with root.ledger.reading() as other:
+            assert other.vault.versions("key_encryption") == [2]
+        assert entry is not None
+        assert reading.payload_of(entry)["application"]
+
+
 def test_a_vaults_new_file_that_is_wrong_changes_nothing(
     root: Underwriting, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
