@@ -59,3 +59,7 @@ def _refusal() -> str:
     if tried.returncode == 0:
         return ""
     return (tried.stderr.strip().splitlines() or ["no reason given"])[-1]
+
+
+def pre_request(worker: object, req: object) -> None:
+    """Log nothing: gunicorn would log every address at level debug, whatever a caller put in it."""

@@ -9,7 +9,10 @@
     ├── OutcomeRefused            it contradicts what is recorded         409
     ├── InvalidReview             what a person sends about a decision    422
     ├── ReviewRefused             likewise; or one person would do two's  409, 403
+    ├── InvalidErasure            an erasure asked for needs correcting   422
+    ├── ErasureRefused            the law keeps what is to be erased      409
     ├── NotFound                  no such thing, or not yours             404
+    ├── Erased                    its person was erased                   410
     ├── Unauthenticated, Forbidden                                        401, 403
     ├── LedgerUnavailable         the ledger could not be written         503
     ├── Overloaded                too many requests at once               503
@@ -202,6 +205,43 @@ class NotFound(LoanError):
 
     code = "not_found"
     status = 404
+
+
+class Erased(LoanError):
+    """What was recorded of this application was destroyed with its person's key."""
+
+    code = "erased"
+    status = 410
+
+    def __init__(self) -> None:
+        super().__init__(
+            "What was recorded of this application was erased, as the law on personal information "
+            "asks for. Nothing of it can be shown. A new application needs a new application_id."
+        )
+
+
+class InvalidErasure(LoanError):
+    """Some fields of an erasure need correcting; all of them are named at once."""
+
+    code = "invalid_erasure"
+    status = 422
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("Some fields need correcting.", errors=errors)
+
+
+class ErasureRefused(LoanError):
+    """A loan of this person is not over, and the record of it has to stay until then."""
+
+    code = "loan_outstanding"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A loan of this person is drawn and not over, so that its record has to be kept: it is "
+            "stored and put to no other use (PIPL art. 47, second paragraph). "
+            "Report the loan as repaid, then erase."
+        )
 
 
 class Unauthenticated(LoanError):

@@ -10,14 +10,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-def write_whole(path: Path, data: bytes, *, part_folder: Path, replace: bool = True) -> None:
+def write_whole(
+    path: Path, data: bytes, *, part_folder: Path, replace: bool = True, secret: bool = False
+) -> None:
     """Put a file in place so that a reader sees all of it or none.
 
-    Written first in `part_folder`, which is on the same file system. `replace` False is for
-    secrets: mode 0600, and a file that is there already stays.
+    Written first in `part_folder`, which is on the same file system. `secret`: mode 0600.
+    `replace` False is for new secrets: mode 0600, and a file that is there already stays.
     """
     part = part_folder / f".{path.name}.{secrets.token_hex(8)}.part"
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644 if replace else 0o600)
+    mode = 0o600 if secret or not replace else 0o644
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

@@ -17,6 +17,7 @@ COUNTY_CODE = "340521"  # Dangtu, statistics code
 VIRTUAL_COMMUNITY = "498"  # statistics code of a virtual community: nobody lives there
 
 _ID_NUMBER = re.compile(r"[0-9]{17}[0-9X]", re.ASCII)
+_ID_NUMBER_AT = re.compile(r"(?=([0-9]{17}[0-9X]))", re.ASCII)
 _USCC = re.compile(rf"[{USCC_ALPHABET}]{{18}}", re.ASCII)
 _PERSONAL = re.compile(r"\d{15}|1[3-9]\d{9}")  # also full-width: people write both
 _INDUSTRY = re.compile(r"([A-T])([0-9]{2,4})", re.ASCII)
@@ -68,6 +69,16 @@ def holds_personal_number(text: str) -> bool:
     (True, False)
     """
     return _PERSONAL.search(text) is not None
+
+
+def holds_id_number(text: str) -> bool:
+    """Whether a valid ID number stands in a text; one long number in 25,000 looks like one.
+
+    >>> holds_id_number("A-11010519491231002X-7"), holds_id_number("110105194912310021")
+    (True, False)
+    """
+    parts = (match[1] for match in _ID_NUMBER_AT.finditer(text))
+    return any(id_number_flaw(part, today=date.max) is None for part in parts)
 
 
 def id_check_character(digits: str) -> str:

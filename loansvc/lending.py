@@ -69,6 +69,7 @@ class Lending:
 
         Raises:
             NotFound: this client has no such decision.
+            Erased: its person was erased.
             InvalidOutcome: a field is missing, in the way, or a day to come.
             OutcomeRefused: it contradicts what is recorded of the loan.
         """
@@ -78,6 +79,7 @@ class Lending:
                 raise NotFound("There is no decision with this application_id.")
             at = self._root.clock()
             check(fact, today=at.date())
+            subject = ledger.subject_of(decision.subject_ref)
             for entry, payload in ledger.outcomes_of(decision):
                 known = _outcome(entry, payload)
                 if known.fact.reference == fact.reference:
@@ -88,7 +90,7 @@ class Lending:
                 raise OutcomeRefused("not_approved")
             payload = {"decision_id": decision.decision_id, "outcome": fact.to_record()}
             entry = ledger.append(
-                ledger.subject_of(decision.subject_ref), payload, kind="outcome",
+                subject, payload, kind="outcome",
                 decided_at=stamp(at), client=client, application_id=application_id,
                 decision_id=new_id("out", at), product=decision.product, outcome=fact.kind,
                 **NO_EDITIONS,
@@ -100,18 +102,20 @@ class Lending:
 
         Raises:
             NotFound: this client has no such decision.
+            Erased: its person was erased.
         """
         with self._ledger.reading() as ledger:
             decision = ledger.find(client, application_id)
             if decision is None:
                 raise NotFound("There is no decision with this application_id.")
+            ledger.subject_of(decision.subject_ref)  # nothing is told of somebody who was erased
             found = [_outcome(e, p) for e, p in ledger.outcomes_of(decision)]
             loan = ledger.fund.find(client, application_id)
         at = stamp(self._root.clock())
         return {
             "application_id": application_id,
             "decision_id": decision.decision_id,
-            "loan": loan and _loan_document(loan.lapse() if loan.lapsed_by(at) else loan),
+            "loan": loan and loan_document(loan.lapse() if loan.lapsed_by(at) else loan),
             "data": [outcome.answer() for outcome in found],
         }
 
@@ -245,7 +249,8 @@ def _set_document(entry: Entry, stated: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _loan_document(loan: Commitment) -> dict[str, Any]:
+def loan_document(loan: Commitment) -> dict[str, Any]:
+    """Where a loan stands, as it is answered."""
     return {
         "state": loan.state,
         "offered_yuan": loan.offered_yuan,

@@ -15,6 +15,7 @@ PREFIX = "LOANSVC_"
 
 SHIPPED = Path()  # stands for "the editions that come with loansvc"
 HOME = Path("var")
+CRYPTOGRAPHY = ("international", "commercial")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -37,6 +38,10 @@ class Settings:
     vault_keys: str = field(
         default="",
         metadata=_about("the outer keys as JSON; default: vault.json in home", secret=True),
+    )
+    cryptography: str = field(
+        default="international",
+        metadata=_about("suite of new outer keys: international, or commercial (SM3, SM4)"),
     )
     host: str = field(default="127.0.0.1", metadata=_about("address to listen on"))
     port: int = field(default=8000, metadata=_about("port to listen on"))
@@ -81,6 +86,8 @@ class Settings:
             raise SetupRefused(f"{PREFIX}PORT must be a whole number from 1 to 65535.")
         if values.get("log_level", "info").lower() not in LOG_LEVELS:
             raise SetupRefused(f"{PREFIX}LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}.")
+        if values.get("cryptography", CRYPTOGRAPHY[0]) not in CRYPTOGRAPHY:
+            raise SetupRefused(f"{PREFIX}CRYPTOGRAPHY must be one of {', '.join(CRYPTOGRAPHY)}.")
         return cls(**values)
 
     @property

@@ -28,6 +28,7 @@ from loansvc.errors import (
 )
 from loansvc.ledger import Entry, Ledger, Reading, Subject, Writing
 from loansvc.ledger.acts import Act
+from loansvc.ledger.erasure import reapply
 from loansvc.policy import Fund
 from loansvc.registry import Registry
 from loansvc.settings import Settings
@@ -109,8 +110,16 @@ class Underwriting:
             vault_keys=settings.vault_keys,
             busy_timeout_ms=settings.busy_timeout_ms,
             create=create,
+            suite=settings.cryptography,
         )
-        return cls(registry, ledger)
+        root = cls(registry, ledger)
+        root.erase_again()
+        return root
+
+    def erase_again(self) -> int:
+        """How many people an older copy of the ledger had brought back; they are erased again."""
+        at = self.clock()
+        return len(reapply(self.ledger, at=stamp(at), new_id=lambda: new_id("era", at)))
 
     def today(self) -> date:
         """The day in the county."""
@@ -137,7 +146,7 @@ class Underwriting:
         refused. On return the decision is on disk.
 
         Raises:
-            ApplicationIdReused, InvalidApplication, NoEditionInForce, LedgerUnavailable
+            ApplicationIdReused, Erased, InvalidApplication, NoEditionInForce, LedgerUnavailable
         """
         with self.ledger.writing() as ledger:
             entry = ledger.find(client, application.application_id)
@@ -200,9 +209,29 @@ class Underwriting:
 
         Raises:
             NotFound: there is none, or it is another client's.
+            Erased: its person was erased.
         """
         with self.ledger.reading() as ledger:
             return find_in(ledger, application_id, client=client)
+
+    def erased(
+        self, *, client: str | None, product: str | None = None, since: str | None = None,
+        until: str | None = None,
+    ) -> list[tuple[Entry, dict[str, Any]]]:  # fmt: skip
+        """Decisions of people who were erased, with what remains of them; filters as of `page`.
+
+        What remains: amount and shares of an approval (`ledger/remains.py`), of others nothing.
+        """
+        with self.ledger.reading() as ledger:
+            entries = ledger.page(
+                client, before=None, limit=None, erased=True, product=product, since=since,
+                until=until,
+            )  # fmt: skip
+            remains = ledger.remains() if entries else {}
+        return [
+            (e, remains.get(e.subject_ref, {}).get(e.sequence, {}).get("decision", {}))
+            for e in entries
+        ]
 
     def clients_of(self, application_id: str) -> list[str]:
         """The clients that used this application_id, for the operator's shell."""
@@ -216,7 +245,7 @@ class Underwriting:
         limit: int,
         before: int | None = None,
         village: str | None = None,
-        **filters: str | None,
+        **filters: Any,
     ) -> tuple[list[Recorded], int | None]:
         """Decisions of a client, newest first, and the sequence to go on before (None: no more).
 
@@ -328,7 +357,16 @@ def find_in(ledger: Reading, application_id: str, *, client: str) -> Recorded:
 
 
 def _recorded(ledger: Reading, entry: Entry) -> Recorded:
-    payload = ledger.payload_of(entry)
+    """The decision of an entry.
+
+    Raises:
+        Erased: its person was erased.
+    """
+    return recorded_of(entry, ledger.payload_of(entry))
+
+
+def recorded_of(entry: Entry, payload: dict[str, Any]) -> Recorded:
+    """The decision that a payload holds."""
     exposure = dict(payload["exposure"])
     fund = exposure.pop("fund")
     return Recorded(

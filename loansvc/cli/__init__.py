@@ -19,12 +19,14 @@ from loansvc.cli import (
     fund,
     outcomes,
     policies,
+    privacy,
     registering,
     reporting,
     reviews,
     service,
     training,
     validating,
+    vaults,
     villages,
 )
 from loansvc.errors import LoanError
@@ -48,6 +50,8 @@ for _group in (
     validating,
     cards,
     service,
+    privacy,
+    vaults,
     villages,
 ):
     for _command in _group.COMMANDS:

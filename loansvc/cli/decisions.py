@@ -292,7 +292,9 @@ def replay(
         elif not result["identical"]:
             click.echo(_replay_line(result))
     if not json_:
-        click.echo(f"{n_replayed} replayed, {n_different} different")
+        n_erased = len(root.erased(client=client))
+        erased = f", {n_erased} erased" if n_erased else ""
+        click.echo(f"{n_replayed} replayed, {n_different} different{erased}")
     context.exit(1 if n_different else 0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from loansvc.monitoring.csv_table import csv_bytes
 from loansvc.monitoring.figures import percent_text
 from loansvc.monitoring.impact import DEFAULT_LAST, Impact, Part, draft_of, impact, move_table
 from loansvc.monitoring.offers import rate_text
-from loansvc.monitoring.reading import decided_between, last_decided, n_decided
+from loansvc.monitoring.reading import decided_between, erased_between, last_decided, n_decided
 from loansvc.monitoring.report import BY_PERSON, Report, Row, report
 from loansvc.policy import OUTCOMES
 from loansvc.settings import Settings
@@ -58,8 +59,9 @@ def report_(
     recorded = decided_between(root, since.date(), until.date())
     with progress(recorded, label="Reading") as counted:
         found = report(
-            counted, root.registry, since=since.date(), until=until.date(), all_cells=all_cells
-        )
+            counted, root.registry, since=since.date(), until=until.date(), all_cells=all_cells,
+            erased=erased_between(root, since.date().isoformat(), until.date().isoformat()),
+        )  # fmt: skip
     if csv_file is not None:
         _write(csv_file, csv_bytes(found))
     if html is not None:
@@ -192,6 +194,8 @@ def measure(
     length = n_decided(root, draft.product, most=last)
     with progress(recorded, label="Deciding again", length=length) as counted:
         found = impact(counted, root.registry, draft)
+    n_erased = len(erased_between(root, found.decided_from, None, product=draft.product))
+    found = replace(found, n_erased=n_erased)
     return found, budget.weigh(found, policy.content.change_budget)
 
 
@@ -205,6 +209,8 @@ def _print_impact(found: Impact, verdict: budget.Verdict) -> None:
         f"of the one from {current}: {found.n} decisions, {found.decided_from} to "
         f"{found.decided_to}"
     )
+    if found.n_erased:
+        click.echo(impact_shown.erased_text(found)[1])
     over = " OVER" if verdict.over else "" if verdict.is_enough else " (too few to refuse on)"
     click.echo(f"\nChange budget{over}")
     for m in verdict.measures:

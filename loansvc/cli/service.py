@@ -35,6 +35,7 @@ def open_ledger(*, create: bool = False) -> Ledger:
         vault_keys=settings.vault_keys,
         busy_timeout_ms=settings.busy_timeout_ms,
         create=create,
+        suite=settings.cryptography,
     )
 
 

@@ -6,6 +6,9 @@ chain entry and head: all or nothing. `writing()` gives that transaction, `readi
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +18,16 @@ from sqlalchemy import Connection, Engine, insert, select
 from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
 from loansvc.ledger import tables
 from loansvc.ledger.chain import Entry, Problem
-from loansvc.ledger.entries import Reading, Subject, Writing
+from loansvc.ledger.ciphers import INTERNATIONAL
+from loansvc.ledger.entries import Reading, Writing
 from loansvc.ledger.fund import rebuild
 from loansvc.ledger.group_commit import GroupCommit
+from loansvc.ledger.sealing import Subject
 from loansvc.ledger.stores import (
     database_errors,
     is_damage,
     is_there,
+    leave_no_trace,
     open_engine,
     revision_of,
     revisions,
@@ -32,28 +38,37 @@ from loansvc.ledger.verification import DAMAGED, entries_verified, verify
 
 __all__ = ["Entry", "Ledger", "Problem", "Reading", "Subject", "Vault", "Writing", "is_there"]
 
+log = logging.getLogger("loansvc.ledger")
+TRIES = 2  # to clean the log before the answer, each at most as long as stores.TRACE_WAIT_MS
+PAUSE_S = 1.0  # between later tries
 BEFORE_FUND = "0001"  # the tables that had no commitments yet
 
 
 class Ledger:
     """The store behind one database URL."""
 
-    def __init__(self, engine: Engine, vault: Vault, *, busy_timeout_ms: int = 2000) -> None:
+    RETIRED = "retired "  # before the fingerprint of a key that nothing needs any more
+
+    def __init__(
+        self, engine: Engine, vault: Vault, *, home: Path, busy_timeout_ms: int = 2000
+    ) -> None:
         self._engine = engine
         self._vault = vault
         # Writers of one process queue here in turn; SQLite's own waiting is by chance.
         self._writers = GroupCommit(
             engine.execution_options(loansvc_writes=True), patience_s=busy_timeout_ms / 1000
         )
+        self.home = home  # where the list of erasures lies
+        self._cleaning = threading.Lock()
 
     @classmethod
     def open(
         cls, url: str, *, home: Path, vault_keys: str = "", busy_timeout_ms: int = 2000,
-        create: bool = False,
+        create: bool = False, suite: str = INTERNATIONAL,
     ) -> Ledger:  # fmt: skip
         """The ledger at that URL, its schema current and its keys the right ones.
 
-        `create`: make the folder, the keys and the tables where they are missing.
+        `create`: make the folder, the keys (of that suite) and the tables where they are missing.
 
         Raises:
             SetupRefused: database, keys or schema are not fit to start on; says what is wrong.
@@ -71,7 +86,7 @@ class Ledger:
         try:
             return cls._opened(
                 engine, home=home, vault_keys=vault_keys, busy_timeout_ms=busy_timeout_ms,
-                create=create,
+                create=create, suite=suite,
             )  # fmt: skip
         except LedgerUnavailable as error:
             # Nobody's request is at stake here: say what is wrong with the file.
@@ -83,8 +98,9 @@ class Ledger:
 
     @classmethod
     def _opened(
-        cls, engine: Engine, *, home: Path, vault_keys: str, busy_timeout_ms: int, create: bool
-    ) -> Ledger:
+        cls, engine: Engine, *, home: Path, vault_keys: str, busy_timeout_ms: int, create: bool,
+        suite: str,
+    ) -> Ledger:  # fmt: skip
         with database_errors(), engine.connect() as connection:
             revision = revision_of(connection)
         if not create and revision != revisions()[0]:
@@ -98,11 +114,11 @@ class Ledger:
             )
         # Keys are only ever made for a new ledger: beside an old one, new keys would open nothing.
         vault = Vault.open(
-            home / "vault.json", given=vault_keys, create=create and revision is None
+            home / "vault.json", given=vault_keys, create=create and revision is None, suite=suite
         )
         if create:
             migrate(engine, vault)
-        ledger = cls(engine, vault, busy_timeout_ms=busy_timeout_ms)
+        ledger = cls(engine, vault, home=home, busy_timeout_ms=busy_timeout_ms)
         ledger.check_keys()
         return ledger
 
@@ -110,7 +126,7 @@ class Ledger:
     def reading(self) -> Iterator[Reading]:
         """A snapshot of the ledger."""
         with self.snapshot() as connection:
-            yield Reading(connection, self._vault)
+            yield Reading(connection, self._vault.refresh())
 
     @contextmanager
     def writing(self) -> Iterator[Writing]:
@@ -120,7 +136,7 @@ class Ledger:
             LedgerUnavailable: it was not, or nobody knows. The connection is thrown away.
         """
         with self.transaction() as connection:
-            yield Writing(connection, self._vault)
+            yield Writing(connection, self._vault.refresh())
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -140,9 +156,11 @@ class Ledger:
         with self.snapshot() as connection:
             rows = connection.execute(select(ring)).all()
         known = {(row.purpose, row.version): row.fingerprint for row in rows}
-        here = self._vault.fingerprints()
+        here = self._vault.refresh().fingerprints()
         for key, fingerprint in known.items():
-            if here.get(key) != fingerprint:
+            if key not in here and fingerprint.startswith(self.RETIRED):
+                continue
+            if here.get(key) != fingerprint.removeprefix(self.RETIRED):
                 raise SetupRefused(
                     f"The vault's {key[0]} key of version {key[1]} is not the one this ledger "
                     "was written with. Restore vault.json from its own backup."
@@ -156,6 +174,31 @@ class Ledger:
             with self.transaction() as connection:
                 connection.execute(insert(ring).prefix_with("OR IGNORE"), new)
 
+    def leave_no_trace(self) -> None:
+        """Take what was deleted out of the database's files, now or as soon as nobody reads it.
+
+        Waits half a second at most; a thread goes on where that was not enough.
+        """
+        if any(self._is_clean() for _ in range(TRIES)):
+            return
+        if self._cleaning.acquire(blocking=False):  # else one is at it already
+            threading.Thread(target=self._clean, name="leave no trace", daemon=True).start()
+
+    def _is_clean(self) -> bool:
+        try:
+            with database_errors():
+                return leave_no_trace(self._engine)
+        except LedgerUnavailable as error:
+            log.warning("what was erased may still be in the database's log", exc_info=error)
+            return False
+
+    def _clean(self) -> None:
+        try:
+            while not self._is_clean():
+                time.sleep(PAUSE_S)
+        finally:
+            self._cleaning.release()
+
     def verify(self) -> tuple[int, list[Problem]]:
         """How many entries there are, and every row that is not what was written.
 
@@ -166,7 +209,7 @@ class Ledger:
         """
         try:
             with self.snapshot() as connection:
-                return verify(connection, self._vault)
+                return verify(connection, self._vault.refresh())
         except LedgerUnavailable as error:
             if not is_damage(error):
                 raise
@@ -179,7 +222,7 @@ class Ledger:
             LedgerDamaged: the entries themselves are not whole; nothing is changed.
         """
         with self.transaction() as connection:
-            n_entries, problems = entries_verified(connection, self._vault)
+            n_entries, problems = entries_verified(connection, self._vault.refresh())
             if problems:
                 raise LedgerDamaged("The entries are not whole. See: loansvc ledger verify")
             rebuild(connection, self._vault, Reading(connection, self._vault).all_recorded())

@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from loansvc.ledger import tables
 from loansvc.ledger.chain import Entry
+from loansvc.ledger.remains import NOT_ERASED
 
 Payload = dict[str, Any]
 Act = tuple[Entry, Payload]
@@ -50,14 +51,6 @@ def _beside(kind: str) -> ColumnElement[bool]:
 
 def _has(kind: str) -> ColumnElement[bool]:
     return exists(select(_OTHER.sequence).where(_beside(kind)).correlate(tables.entry))
-
-
-# The reference of a person who was erased stands where an application_id would.
-_NOT_ERASED = ~exists(
-    select(_OTHER.sequence)
-    .where(_kind("erasure", _OTHER), _OTHER.application_id == _ENTRY.subject_ref)
-    .correlate(tables.entry)
-)
 
 
 def in_state(state: str) -> ColumnElement[bool]:
@@ -99,7 +92,7 @@ class Acts:
 
         Those of people who were erased are left out, here and among disputes: nobody can open them.
         """
-        query = select(tables.entry).where(_kind("review"), _NOT_ERASED)
+        query = select(tables.entry).where(_kind("review"), NOT_ERASED)
         if client is not None:
             query = query.where(_ENTRY.client == client)
         if state is not None:
@@ -111,7 +104,7 @@ class Acts:
 
     def disputes(self, client: str | None) -> list[Act]:
         """Everything reported of disputes, oldest first; `client` None: at every client."""
-        query = select(tables.entry).where(_ANY_ACT, _ENTRY.kind == "dispute", _NOT_ERASED)
+        query = select(tables.entry).where(_ANY_ACT, _ENTRY.kind == "dispute", NOT_ERASED)
         if client is not None:
             query = query.where(_ENTRY.client == client)
         return self._acts(query.order_by(_IN_ORDER))

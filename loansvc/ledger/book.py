@@ -51,6 +51,14 @@ class Store(Protocol):
         """Keep the account."""
         ...
 
+    def all_of(self, subject_ref: str) -> list[Commitment]:
+        """Every commitment of a person, in order of decision."""
+        ...
+
+    def drop(self, subject_ref: str) -> None:
+        """Forget a person: commitments, and to whom that person is related."""
+        ...
+
 
 def lapse(store: Store, at: str) -> list[Movement]:
     """Release what was not drawn in time."""
@@ -80,6 +88,21 @@ def take(store: Store, entry: Entry, payload: Mapping[str, Any]) -> list[Movemen
         now = was.stated(payload["fund"]["capital_yuan"], entry.sequence)
         store.keep_account(now)
         moved.append(Movement(at=at, kind="set", decision_id="", before=was, after=now))
+    elif entry.kind == "erasure":
+        moved += _erase(store, at, entry.application_id)
+    return moved
+
+
+def _erase(store: Store, at: str, subject_ref: str) -> list[Movement]:
+    """Let go of what a person holds, then of the rows.
+
+    A loan outstanding refuses an erasure. Where one is found all the same, an older copy of the
+    ledger was put back and the erasure done again: when it was first done, that loan was over.
+    """
+    held = store.all_of(subject_ref)
+    moved = [_move(store, at, "lapsed", c, c.lapse()) for c in held if c.state == "reserved"]
+    moved += [_move(store, at, "released", c, c.closed()) for c in held if c.is_outstanding]
+    store.drop(subject_ref)
     return moved
 
 
@@ -142,6 +165,7 @@ class Memory:
         self.account = Account()
         self.rows: dict[int, Commitment] = {}
         self._by_id: dict[tuple[str, str], int] = {}
+        self._of: dict[str, list[int]] = {}
         self._open: list[tuple[str, int]] = []  # a heap; what is no longer reserved is passed over
 
     def find(self, client: str, application_id: str) -> Commitment | None:
@@ -152,17 +176,29 @@ class Memory:
     def due(self, at: str) -> Iterator[Commitment]:
         """Reservations that have lapsed by then, the first to lapse first."""
         while self._open and self._open[0][0] <= at:
-            commitment = self.rows[heappop(self._open)[1]]
-            if commitment.state == "reserved":
+            commitment = self.rows.get(heappop(self._open)[1])
+            if commitment is not None and commitment.state == "reserved":
                 yield commitment
 
     def keep(self, commitment: Commitment) -> None:
         """Keep a commitment, new or changed."""
         if commitment.sequence not in self.rows:
             self._by_id[commitment.client, commitment.application_id] = commitment.sequence
+            self._of.setdefault(commitment.subject_ref, []).append(commitment.sequence)
             heappush(self._open, (commitment.lapses_at, commitment.sequence))
         self.rows[commitment.sequence] = commitment
 
     def keep_account(self, account: Account) -> None:
         """Keep the account."""
         self.account = account
+
+    def all_of(self, subject_ref: str) -> list[Commitment]:
+        """Every commitment of a person, in order of decision."""
+        return [self.rows[n] for n in self._of.get(subject_ref, ())]
+
+    def drop(self, subject_ref: str) -> None:
+        """Forget a person."""
+        for commitment in self.all_of(subject_ref):
+            del self.rows[commitment.sequence]
+            del self._by_id[commitment.client, commitment.application_id]
+        self._of.pop(subject_ref, None)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from loansvc.ledger.ciphers import INTERNATIONAL, digest, digest_like
 
 KINDS = (
     "decision", "outcome", "fund", "review", "override", "dispute", "erasure", "administration",
@@ -42,21 +43,25 @@ class Entry:
 
 
 def sha256(data: bytes) -> str:
-    """A digest with its algorithm in front, so that another can be added."""
-    return "sha256:" + hashlib.sha256(data).hexdigest()
+    """A digest with its algorithm in front."""
+    return digest(data)
 
 
-def entry_hash(fields: Mapping[str, Any]) -> str:
+def entry_hash(fields: Mapping[str, Any], suite: str = INTERNATIONAL) -> str:
     """The hash of an entry's fields, all but the hash itself, in canonical JSON.
 
     Sorted keys, no spaces, UTF-8: the same bytes from any language.
     """
+    return digest(_canonical(fields), suite)
+
+
+def _canonical(fields: Mapping[str, Any]) -> bytes:
     content = {name: value for name, value in fields.items() if name != "hash"}
     # `default`: a database may hold bytes where text was written; that is a change, not an error.
     text = json.dumps(
         content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=repr
     )
-    return sha256(text.encode("utf-8", "surrogateescape"))
+    return text.encode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +89,14 @@ def problems_of(rows: Iterable[tuple[Entry, object]]) -> Iterable[Problem | Entr
             )
         elif entry.previous_hash != previous:
             yield Problem(entry.sequence, "does not follow the entry before it")
-        if entry_hash(asdict(entry)) != entry.hash:
+        if digest_like(entry.hash, _canonical(asdict(entry))) != entry.hash:
             yield Problem(entry.sequence, "the entry was changed")
         if sealed is None:
             yield Problem(entry.sequence, "its payload is missing")
-        elif not isinstance(sealed, bytes) or sha256(sealed) != entry.payload_digest:
+        elif (
+            not isinstance(sealed, bytes)
+            or digest_like(entry.payload_digest, sealed) != entry.payload_digest
+        ):
             yield Problem(entry.sequence, "its payload was changed")
         sequence, previous, last = entry.sequence, entry.hash, entry
     if last is not None:

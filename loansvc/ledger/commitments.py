@@ -102,6 +102,11 @@ class Commitment:
         """Whether the offer has lapsed at that instant, noted or not."""
         return self.state == "lapsed" or (self.state == "reserved" and self.lapses_at <= at)
 
+    @property
+    def is_outstanding(self) -> bool:
+        """Whether it was drawn and is not over: somebody still owes, or may still be paid."""
+        return self.state in ("drawn", "written_off")
+
     def lapse(self) -> Commitment:
         """The commitment after nobody drew it in time."""
         return replace(self, state="lapsed", outstanding_yuan=0, fund_yuan=0)
@@ -116,6 +121,10 @@ class Commitment:
             raise ReviewRefused("loan_drawn")
         taken = replace(self, state="taken_back", outstanding_yuan=0, fund_yuan=0)
         return taken if self.state == "reserved" else self
+
+    def closed(self) -> Commitment:
+        """The commitment that holds nothing any more."""
+        return replace(self, state="repaid", outstanding_yuan=0, fund_yuan=0)
 
     def after(self, fact: Fact) -> Commitment:
         """The commitment after a fact.

@@ -2,25 +2,28 @@
 
 A payload is sealed with the key of its person and bound to its decision; an entry is chained to the
 one before, the head is marked, and what the entry means for the guarantee fund is kept with it.
+What was recorded of a person who was erased is told apart from what cannot be opened.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
-from loansvc.errors import LedgerDamaged
+from loansvc.errors import Erased, LedgerDamaged
 from loansvc.ledger import tables
 from loansvc.ledger.acts import FINAL_OUTCOME, Act, Acts, in_state
 from loansvc.ledger.book import Movement
-from loansvc.ledger.chain import GENESIS, Entry, entry_hash, sha256
+from loansvc.ledger.chain import GENESIS, Entry, entry_hash
+from loansvc.ledger.ciphers import digest
 from loansvc.ledger.fund import FundReading, FundWriting, Rebuilt
-from loansvc.ledger.vault import Vault, seal, unseal
+from loansvc.ledger.remains import ERASURES, NOT_ERASED, is_erased
+from loansvc.ledger.sealing import Subject
+from loansvc.ledger.vault import Vault
 
 ROWS = 1000  # fetched at a time where every entry is read
 # Built once: every decision asks them, and building one costs more than its answer.
@@ -47,30 +50,6 @@ ADD_ENTRY, ADD_PAYLOAD = insert(tables.entry), insert(tables.payload)
 ADD_HEAD, MOVE_HEAD = insert(tables.chain_head), update(tables.chain_head)
 # The columns that only a decision fills.
 NO_EDITIONS = dict.fromkeys(("tier", "scorecard", "villages", "policy", "rates"), "")
-SCHEMA = 1  # of the payload: its first byte, and part of what its seal is bound to
-
-
-class Subject:
-    """A person as the ledger knows one: a random reference and the key of the payloads."""
-
-    def __init__(self, ref: str, data_key: bytes) -> None:
-        self.ref = ref
-        self._data_key = data_key
-
-    def seal(self, document: dict[str, Any], decision_id: str) -> bytes:
-        """The sealed bytes of a payload, bound to its decision."""
-        data = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-        return bytes([SCHEMA]) + seal(self._data_key, data, _label(decision_id, SCHEMA))
-
-    def unseal(self, sealed: bytes, decision_id: str) -> dict[str, Any]:
-        """The payload."""
-        label = _label(decision_id, sealed[0] if sealed else SCHEMA)
-        document: dict[str, Any] = json.loads(unseal(self._data_key, sealed[1:], label))
-        return document
-
-
-def _label(decision_id: str, schema: int) -> str:
-    return f"payload|{decision_id}|{schema}"
 
 
 class Reading:
@@ -81,6 +60,16 @@ class Reading:
         self._vault = vault
         self.fund = FundReading(connection, vault)
         self.acts = Acts(connection, self._act)
+
+    @property
+    def connection(self) -> Connection:
+        """The connection of this transaction, for other modules of the ledger."""
+        return self._connection
+
+    @property
+    def vault(self) -> Vault:
+        """The outer keys of this transaction."""
+        return self._vault
 
     def find(self, client: str, application_id: str) -> Entry | None:
         """The decision on that application of that client."""
@@ -101,7 +90,8 @@ class Reading:
         client: str | None,
         *,
         before: int | None,
-        limit: int,
+        limit: int | None,
+        erased: bool = False,
         product: str | None = None,
         outcome: str | None = None,
         final_outcome: str | None = None,
@@ -111,11 +101,13 @@ class Reading:
     ) -> list[Entry]:
         """Decisions of a client, newest first; `since` and `until` compare with `decided_at`.
 
-        `final_outcome`: a person's where one decided. `state`: of `acts.STATES`. `client` None,
-        for the operator's shell alone: of every client.
+        Those of people who were erased are left out, or given alone. `final_outcome`: a person's
+        where one decided. `state`: of `acts.STATES`. `client` None, for the operator's shell
+        alone: of every client.
         """
         entry = tables.entry.c
-        query = select(tables.entry).where(entry.kind == "decision")
+        wanted = ~NOT_ERASED if erased else NOT_ERASED
+        query = select(tables.entry).where(entry.kind == "decision", wanted)
         columns = (
             (entry.client, client), (entry.product, product), (entry.outcome, outcome),
             (FINAL_OUTCOME, final_outcome),
@@ -135,20 +127,20 @@ class Reading:
         return [entry_of(row) for row in rows]
 
     def payload_of(self, entry: Entry) -> dict[str, Any]:
-        """What was recorded with an entry: application, exposure, decision."""
-        payload, key = tables.payload.c, tables.subject_key.c
+        """What was recorded with an entry: application, exposure, decision.
+
+        Raises:
+            Erased: its person was erased.
+            LedgerDamaged: it cannot be opened.
+        """
+        payload = tables.payload.c
         sealed = self._connection.execute(
             select(payload.sealed).where(payload.sequence == entry.sequence)
         ).scalar()
-        row = self._connection.execute(
-            select(tables.subject_key).where(key.subject_ref == entry.subject_ref)
-        ).first()
-        if sealed is None or row is None:
-            raise LedgerDamaged(
-                f"The record of entry {entry.sequence} cannot be opened: its payload or key is "
-                "missing. Run: loansvc ledger verify"
-            )
-        return self._subject(row).unseal(sealed, entry.decision_id)
+        subject = self.subject_of(entry.subject_ref)
+        if sealed is None:
+            raise _cannot_be_opened(entry.sequence)
+        return subject.unseal(sealed, entry.decision_id)
 
     def find_subject(self, id_number: str) -> Subject | None:
         """The person with this ID number, if the ledger knows one."""
@@ -181,45 +173,71 @@ class Reading:
         return [*rebuilt.read(self.all_recorded()), *rebuilt.lapsed(until)]
 
     def all_recorded(self) -> Iterator[tuple[Entry, dict[str, Any]]]:
-        """Every entry with its payload, oldest first.
+        """Every entry with its payload, oldest first; of erased ones with what remains of it.
 
         Raises:
             LedgerDamaged: one cannot be opened.
         """
         subjects: dict[str, Subject] = {}
+        remains = self.remains()
         for row in self._connection.execution_options(yield_per=ROWS).execute(ALL_RECORDED):
+            left = remains.get(row.subject_ref, {}).get(row.sequence)
+            if row.wrapped is None and left is not None:
+                yield entry_of(row), left
+                continue
             if row.sealed is None or row.wrapped is None:
-                raise LedgerDamaged(
-                    f"The record of entry {row.sequence} cannot be opened: its payload or key is "
-                    "missing. Run: loansvc ledger verify"
-                )
+                raise _cannot_be_opened(row.sequence)
             subject = subjects.get(row.subject_ref)
             if subject is None:
                 subject = subjects[row.subject_ref] = self._subject(row)
             yield entry_of(row), subject.unseal(row.sealed, row.decision_id)
 
+    def erasures(self) -> Iterator[tuple[Entry, dict[str, Any]]]:
+        """Every erasure with what it says, oldest first."""
+        found = [entry_of(row) for row in self._connection.execute(ERASURES)]
+        for entry in sorted(found, key=lambda one: one.sequence):
+            yield entry, self.payload_of(entry)["erasure"]
+
+    def remains(self) -> dict[str, dict[int, dict[str, Any]]]:
+        """What is left of erased payloads, by person and sequence."""
+        return {
+            entry.application_id: {int(n): left for n, left in erasure["remains"].items()}
+            for entry, erasure in self.erasures()
+        }
+
+    def has_key(self, subject_ref: str) -> bool:
+        """Whether the key of that person is there."""
+        ref = tables.subject_key.c.subject_ref
+        return self._connection.execute(select(ref).where(ref == subject_ref)).first() is not None
+
+    def entries_of(self, subject_ref: str) -> list[Entry]:
+        """Every entry of a person, oldest first."""
+        entry = tables.entry.c
+        query = select(tables.entry).where(entry.subject_ref == subject_ref)
+        return [entry_of(row) for row in self._connection.execute(query.order_by(entry.sequence))]
+
     def subject_of(self, subject_ref: str) -> Subject:
         """The person of that reference.
 
         Raises:
+            Erased: that person was erased.
             LedgerDamaged: no key opens the payloads of that person.
         """
         query = select(tables.subject_key).where(tables.subject_key.c.subject_ref == subject_ref)
         row = self._connection.execute(query).first()
-        if row is None:
-            raise LedgerDamaged(
-                "The key of a person's records is missing. Run: loansvc ledger verify"
-            )
-        return self._subject(row)
+        if row is not None:
+            return self._subject(row)
+        if is_erased(self._connection, subject_ref):
+            raise Erased
+        raise LedgerDamaged("The key of a person's records is missing. Run: loansvc ledger verify")
 
     def _act(self, row: Row[Any]) -> Act:
         entry = entry_of(row)
         return entry, self.payload_of(entry)
 
     def _subject(self, row: Row[Any]) -> Subject:
-        return Subject(
-            row.subject_ref, self._vault.unwrap(row.subject_ref, row.key_version, row.wrapped)
-        )
+        data_key = self._vault.unwrap(row.subject_ref, row.key_version, row.wrapped)
+        return Subject(row.subject_ref, data_key, self._vault.suite("key_encryption"))
 
 
 class Writing(Reading):
@@ -242,7 +260,15 @@ class Writing(Reading):
         self._connection.execute(ADD_SUBJECT, {"pseudonym": pseudonym, "subject_ref": ref})
         key = {"subject_ref": ref, "key_version": version, "wrapped": wrapped}
         self._connection.execute(ADD_KEY, key)
-        return Subject(ref, data_key)
+        return Subject(ref, data_key, self._vault.suite("key_encryption"))
+
+    def destroy(self, subject_ref: str) -> None:
+        """Delete the key of a person and the way from the ID number to it.
+
+        What follows from the entries goes when the erasure is appended.
+        """
+        for table in (tables.subject_key, tables.subject):
+            self._connection.execute(delete(table).where(table.c.subject_ref == subject_ref))
 
     def append(self, subject: Subject, payload: dict[str, Any], **fields: str) -> Entry:
         """Chain a new entry of this person; `fields` are the columns that it does not work out.
@@ -254,14 +280,15 @@ class Writing(Reading):
         """
         head = self._connection.execute(HEAD).first()
         sealed = subject.seal(payload, fields["decision_id"])
+        suite = self._vault.suite("chain")
         content: dict[str, Any] = {
             **fields,
             "sequence": head.sequence + 1 if head else 1,
             "subject_ref": subject.ref,
-            "payload_digest": sha256(sealed),
+            "payload_digest": digest(sealed, suite),
             "previous_hash": head.hash if head else GENESIS,
         }
-        entry = Entry(**content, hash=entry_hash(content))
+        entry = Entry(**content, hash=entry_hash(content, suite))
         self._connection.execute(ADD_ENTRY, asdict(entry))
         self._connection.execute(ADD_PAYLOAD, {"sequence": entry.sequence, "sealed": sealed})
         self._move_head(entry, first=head is None)
@@ -283,3 +310,10 @@ class Writing(Reading):
 def entry_of(row: Row[Any]) -> Entry:
     """The entry in a row of its table."""
     return Entry(**{name: row._mapping[name] for name in Entry.__slots__})
+
+
+def _cannot_be_opened(sequence: int) -> LedgerDamaged:
+    return LedgerDamaged(
+        f"The record of entry {sequence} cannot be opened: its payload or key is missing. "
+        "Run: loansvc ledger verify"
+    )

@@ -24,6 +24,9 @@ from loansvc.errors import LedgerUnavailable, SetupRefused
 
 MOST_DAMAGE = 10  # lines of it that are told
 SHORT_WAIT_MS = 3  # SQLite sleeps 1 and 2 ms, then says busy
+TRACE_WAIT_MS = 200  # for readers and writers to let go of the log; they wait meanwhile
+# What an erasure deletes from; PostgreSQL writes these anew to leave nothing of it behind.
+ERASED_FROM = ("subject", "subject_key", "commitment", "related", "variant")
 
 
 def is_there(url: str) -> bool:
@@ -80,6 +83,7 @@ def _prepare_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
         connection.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits
+        connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
@@ -125,6 +129,35 @@ def is_damage(error: LedgerUnavailable) -> bool:
     code = getattr(original, "sqlite_errorcode", 0)
     # The lower byte says what, the upper ones say where.
     return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def leave_no_trace(engine: Engine) -> bool:
+    """Whether nothing that was deleted is left in the database's files: ask again if not.
+
+    SQLite overwrites what is deleted in the database; its log still has the pages of before, until
+    it is brought over and cut to nothing. PostgreSQL keeps old rows until the tables are rewritten.
+    """
+    if engine.dialect.name != "sqlite":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            patience = connection.exec_driver_sql("SHOW statement_timeout").scalar_one()
+            connection.exec_driver_sql("SET statement_timeout = 0")
+            try:
+                connection.exec_driver_sql(f"VACUUM (FULL) {', '.join(ERASED_FROM)}")
+            finally:
+                connection.exec_driver_sql(f"SET statement_timeout = '{patience}'")
+        return True
+    raw = engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        patience_ms = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
+        cursor.execute(f"PRAGMA busy_timeout = {TRACE_WAIT_MS}")
+        try:
+            busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {patience_ms}")
+        return not busy
+    finally:
+        raw.close()
 
 
 def revision_of(connection: Connection) -> str | None:

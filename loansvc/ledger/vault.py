@@ -1,48 +1,74 @@
-"""Vault: the outer keys, and with them pseudonyms, sealed payloads, and the mark of the chain head.
+"""Vault: the outer keys, and with them pseudonyms, wrapped data keys, and the mark of the head.
 
 Three purposes, three keys, so that no table can be joined through a shared one:
-    pseudonym        HMAC-SHA-256 of an ID number, versioned; an unkeyed hash would be no pseudonym
-    key_encryption   wraps the data key of each person (AES-256-GCM)
+    pseudonym        HMAC of an ID number, versioned; an unkeyed hash would be no pseudonym
+    key_encryption   wraps the data key of each person
     chain            HMAC of the head of the chain, so that rewriting the rows is not enough
-The keys lie in a file of mode 0600 made on first start, or come from the environment.
+The keys lie in a file of mode 0600 made on first start, or come from the environment. Of each
+purpose the highest version is the current one, unless `current` names another; the others are for
+what was written before. A key of the commercial suite has `sm:` before its BASE64, and what follows
+from it is of that suite: payloads follow key_encryption, digests follow chain.
+
+The file is looked at again before every transaction: a new version holds in all workers at once.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import json
+import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import copy
 from pathlib import Path
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import Any, NamedTuple
 
 from loansvc.errors import LedgerDamaged, SetupRefused
-from loansvc.files import write_whole
+from loansvc.files import alone_in, write_whole
+from loansvc.ledger.ciphers import COMMERCIAL, INTERNATIONAL, KEY_BYTES, mac, seal, unseal
 
+log = logging.getLogger("loansvc.ledger")
 PURPOSES = ("pseudonym", "key_encryption", "chain")
-KEY_BYTES = 32
-NONCE_BYTES = 12  # 96 random bits, as NIST SP 800-38D recommends for GCM
 DOMAIN = b"loansvc resident id\x00"  # keeps these pseudonyms apart from any other use of the key
 PARTY_DOMAIN = b"loansvc related party\x00"  # so that `related` cannot be joined with `subject`
+CURRENT = "current"
+MARK_OF_SUITE = {INTERNATIONAL: "", COMMERCIAL: "sm:"}
 
-Keys = Mapping[str, Mapping[int, bytes]]
+
+class OuterKey(NamedTuple):
+    """A key and the suite that it is for."""
+
+    secret: bytes
+    suite: str = INTERNATIONAL
+
+    def mac(self, message: bytes) -> str:
+        """The mark of a message under this key."""
+        return mac(self.secret, message, self.suite)
+
+
+class Keys(NamedTuple):
+    """Every outer key by purpose and version, and the current version of each purpose."""
+
+    of: Mapping[str, Mapping[int, OuterKey]]
+    current: Mapping[str, int]
 
 
 class Vault:
-    """The outer keys of one installation; the highest version of each is the current one."""
+    """The outer keys of one installation; `path` is where they lie, if in a file."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, path: Path | None = None) -> None:
         self._keys = keys
+        self.path = path
+        self._seen = _state(path)
 
     @classmethod
-    def open(cls, path: Path, *, given: str = "", create: bool = False) -> Vault:
+    def open(
+        cls, path: Path, *, given: str = "", create: bool = False, suite: str = INTERNATIONAL
+    ) -> Vault:
         """The vault from the environment's JSON if given, else from the file.
 
-        `create`: make the file with new keys if it is not there.
+        `create`: make the file with new keys, of that suite, if it is not there.
 
         Raises:
             SetupRefused: the keys are missing, malformed or readable by others.
@@ -55,42 +81,84 @@ class Vault:
                     f"{path.name} is missing: without it the ledger cannot be opened. Restore it "
                     "from its own backup, or give LOANSVC_VAULT_KEYS."
                 )
-            _create(path)
+            _create(path, suite)
         if path.stat().st_mode & 0o077:
             raise SetupRefused(f"{path.name} can be read by others. Run: chmod 600 {path}")
-        return cls(_parse(path.read_bytes(), path.name))
+        return cls(_parse(path.read_bytes(), path.name), path)
+
+    def refresh(self) -> Vault:
+        """The keys of now, the file read again if another process has put a new one in its place.
+
+        Called within the transaction: whoever writes later has seen the keys of who wrote before.
+        What comes back stays as it is: a long look at the ledger still needs keys that were retired
+        meanwhile. A file that is gone or wrong changes nothing: the keys at hand still fit.
+        """
+        state = _state(self.path)
+        if self.path is not None and state is not None and state != self._seen:
+            self._seen = state
+            try:
+                self._keys = _parse(self.path.read_bytes(), self.path.name)
+            except (SetupRefused, OSError) as error:
+                log.error("the vault's new file is not used: %s", error)
+        return copy(self)
+
+    @property
+    def purposes(self) -> list[str]:
+        """What there are keys for."""
+        return list(self._keys.of)
+
+    def versions(self, purpose: str) -> list[int]:
+        """The versions of that purpose, the current one first, then newest first."""
+        now = self.current(purpose)
+        return sorted(self._keys.of.get(purpose, ()), key=lambda v: (v == now, v), reverse=True)
+
+    def current(self, purpose: str) -> int:
+        """The version under which new records of that purpose are made."""
+        return self._keys.current[purpose]
+
+    def suite(self, purpose: str) -> str:
+        """The suite of the current key of that purpose."""
+        return self._keys.of[purpose][self.current(purpose)].suite
+
+    def suite_of(self, purpose: str, version: int) -> str:
+        """The suite of one key."""
+        return self._keys.of[purpose][version].suite
 
     def fingerprints(self) -> dict[tuple[str, int], str]:
         """What the ledger remembers of each key, so that a wrong one is noticed at start."""
         return {
-            (purpose, version): _mac(key, b"loansvc fingerprint")
-            for purpose, versions in self._keys.items()
+            (purpose, version): key.mac(b"loansvc fingerprint")
+            for purpose, versions in self._keys.of.items()
             for version, key in versions.items()
         }
 
     def pseudonyms(self, id_number: str) -> list[str]:
         """The keyed pseudonyms of a person, under the current key first."""
-        return self._marks(DOMAIN + id_number.encode("ascii"))
+        return self._marks(DOMAIN, id_number, self.versions("pseudonym"))
 
-    def party_marks(self, party: str) -> list[str]:
+    def party_marks(self, party: str, versions: Iterable[int] | None = None) -> list[str]:
         """The keyed pseudonyms of an ID number or social credit code as somebody's related party.
 
-        Under every version of the key: two marks of one party meet whichever key was current.
+        Under every version of the key unless some are named: two marks of one party meet
+        whichever key was current.
         """
-        return self._marks(PARTY_DOMAIN + party.encode("ascii"))
+        return self._marks(PARTY_DOMAIN, party, versions or self.versions("pseudonym"))
 
-    def _marks(self, message: bytes) -> list[str]:
-        versions = sorted(self._keys["pseudonym"].items(), reverse=True)
-        return [f"v{version}:{_mac(key, message)}" for version, key in versions]
+    def _marks(self, domain: bytes, text: str, versions: Iterable[int]) -> list[str]:
+        keys, message = self._keys.of["pseudonym"], domain + text.encode("ascii")
+        return [f"v{version}:{keys[version].mac(message)}" for version in versions]
 
     def new_data_key(self, subject_ref: str) -> tuple[bytes, int, bytes]:
         """A new data key for a person, the version that wraps it, and the wrapped key."""
-        version = max(self._keys["key_encryption"])
         data_key = secrets.token_bytes(KEY_BYTES)
-        wrapped = seal(
-            self._keys["key_encryption"][version], data_key, _wrap_label(subject_ref, version)
-        )
-        return data_key, version, wrapped
+        return data_key, *self.wrap(subject_ref, data_key)
+
+    def wrap(self, subject_ref: str, data_key: bytes) -> tuple[int, bytes]:
+        """The current version, and a person's data key wrapped under it."""
+        version = self.current("key_encryption")
+        outer = self._keys.of["key_encryption"][version]
+        label = _wrap_label(subject_ref, version)
+        return version, seal(outer.secret, data_key, label, outer.suite)
 
     def unwrap(self, subject_ref: str, version: int, wrapped: bytes) -> bytes:
         """A person's data key.
@@ -98,46 +166,29 @@ class Vault:
         Raises:
             LedgerDamaged: it was changed, or wrapped under a key that is not here.
         """
-        outer = self._keys["key_encryption"].get(version)
+        outer = self._keys.of["key_encryption"].get(version)
+        if outer is None:  # another process may have begun to use a new one a moment ago
+            self.refresh()
+            outer = self._keys.of["key_encryption"].get(version)
         if outer is None:
             raise LedgerDamaged(
                 f"The vault has no key_encryption key of version {version}. Restore it."
             )
-        return unseal(outer, wrapped, _wrap_label(subject_ref, version))
+        return unseal(outer.secret, wrapped, _wrap_label(subject_ref, version), outer.suite)
 
     def head_mac(self, sequence: int, entry_hash: str) -> str:
         """The mark of the chain's head, with the version of its key in front."""
-        version = max(self._keys["chain"])
-        return f"v{version}:{_mac(self._keys['chain'][version], _head(sequence, entry_hash))}"
+        version = self.current("chain")
+        return f"v{version}:{self._keys.of['chain'][version].mac(_head(sequence, entry_hash))}"
 
-    def head_fits(self, sequence: int, entry_hash: str, mac: str) -> bool:
+    def head_fits(self, sequence: int, entry_hash: str, mark: str) -> bool:
         """Whether the head was marked by this vault."""
         marks = (
-            f"v{version}:{_mac(key, _head(sequence, entry_hash))}"
-            for version, key in self._keys["chain"].items()
+            f"v{version}:{key.mac(_head(sequence, entry_hash))}"
+            for version, key in self._keys.of["chain"].items()
         )
         # As bytes: what was put in its place may be of any kind.
-        return any(hmac.compare_digest(mark.encode(), str(mac).encode()) for mark in marks)
-
-
-def seal(key: bytes, data: bytes, label: str) -> bytes:
-    """`nonce || ciphertext || tag` of AES-256-GCM, bound to the label."""
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, data, label.encode())
-
-
-def unseal(key: bytes, sealed: bytes, label: str) -> bytes:
-    """What was sealed.
-
-    Raises:
-        LedgerDamaged: the bytes, the label or the key are not those of sealing.
-    """
-    try:
-        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], label.encode())
-    except (InvalidTag, ValueError, TypeError):
-        raise LedgerDamaged(
-            "A sealed record cannot be opened: it was changed. Run: loansvc ledger verify"
-        ) from None
+        return any(hmac.compare_digest(one.encode(), str(mark).encode()) for one in marks)
 
 
 def _wrap_label(subject_ref: str, version: int) -> str:
@@ -148,34 +199,80 @@ def _head(sequence: int, entry_hash: str) -> bytes:
     return f"chain head|{sequence}|{entry_hash}".encode()
 
 
-def _mac(key: bytes, message: bytes) -> str:
-    return hmac.new(key, message, hashlib.sha256).hexdigest()
+# --- the file -------------------------------------------------------------------------------------
 
 
-def _create(path: Path) -> None:
-    keys = {p: {"1": base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()} for p in PURPOSES}
+def add_key(path: Path, purpose: str, suite: str) -> int:
+    """Put a new key of that purpose into the file; its version, which is current from now on."""
+    with alone_in(path.parent):
+        document = json.loads(path.read_bytes())
+        versions = document[purpose]
+        version = max(map(int, versions)) + 1
+        versions[str(version)] = _new_key(suite)
+        document.get(CURRENT, {}).pop(purpose, None)
+        _write(path, document)
+    return version
+
+
+def drop_key(path: Path, purpose: str, version: int) -> None:
+    """Take a key out of the file."""
+    with alone_in(path.parent):
+        document = json.loads(path.read_bytes())
+        document[purpose].pop(str(version), None)
+        _write(path, document)
+
+
+def _new_key(suite: str) -> str:
+    secret = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    return MARK_OF_SUITE[suite] + secret
+
+
+def _create(path: Path, suite: str) -> None:
     # Of two processes starting at once one wins, and the other reads the winner's keys.
-    text = json.dumps(keys, indent=1) + "\n"
+    text = json.dumps({p: {"1": _new_key(suite)} for p in PURPOSES}, indent=1) + "\n"
     write_whole(path, text.encode(), part_folder=path.parent, replace=False)
 
 
-def _parse(text: str | bytes, name: str) -> dict[str, dict[int, bytes]]:
+def _write(path: Path, document: dict[str, Any]) -> None:
+    text = json.dumps(document, indent=1) + "\n"
+    write_whole(path, text.encode(), part_folder=path.parent, secret=True)
+
+
+def _state(path: Path | None) -> tuple[int, ...] | None:
+    """What tells one file at this place from the next."""
+    if path is None:
+        return None
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _parse(text: str | bytes, name: str) -> Keys:
     try:
         document = json.loads(text)
+        current = {purpose: int(version) for purpose, version in document.pop(CURRENT, {}).items()}
         keys = {
-            purpose: {
-                int(version): base64.b64decode(key, validate=True)
-                for version, key in document[purpose].items()
-            }
-            for purpose in PURPOSES
+            purpose: {int(version): _key(key) for version, key in versions.items()}
+            for purpose, versions in document.items()
         }
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError):
+        keys, current = {}, {}
+    if not set(PURPOSES) <= keys.keys():
         raise SetupRefused(
             f"{name} does not hold the outer keys as JSON: "
             '{"pseudonym": {"1": BASE64}, "key_encryption": …, "chain": …}.'
-        ) from None
-    if any(len(k) != KEY_BYTES for versions in keys.values() for k in versions.values()) or not all(
-        keys.values()
-    ):
+        )
+    every = [key for versions in keys.values() for key in versions.values()]
+    if any(len(key.secret) != KEY_BYTES for key in every) or not all(keys.values()):
         raise SetupRefused(f"{name}: every key must be {KEY_BYTES} bytes in base64, one at least.")
-    return keys
+    if any(version not in keys.get(purpose, ()) for purpose, version in current.items()):
+        raise SetupRefused(f"{name}: `current` must name a version that is there.")
+    return Keys(keys, {p: current.get(p, max(versions)) for p, versions in keys.items()})
+
+
+def _key(text: str) -> OuterKey:
+    mark = MARK_OF_SUITE[COMMERCIAL]
+    suite = COMMERCIAL if text.startswith(mark) else INTERNATIONAL
+    return OuterKey(base64.b64decode(text.removeprefix(mark), validate=True), suite)

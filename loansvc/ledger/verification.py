@@ -13,6 +13,7 @@ from loansvc.ledger.administration import INSTALLATION
 from loansvc.ledger.chain import Entry, Problem, problems_of
 from loansvc.ledger.entries import Reading, entry_of
 from loansvc.ledger.fund import INSTITUTION, differences
+from loansvc.ledger.remains import ERASURES
 from loansvc.ledger.stores import damage
 from loansvc.ledger.vault import Vault
 
@@ -89,7 +90,10 @@ def _chained(connection: Connection, vault: Vault) -> tuple[Entry | None, list[P
 
 
 def _without_key(connection: Connection, vault: Vault) -> Iterator[Problem]:
-    """The first entry of each person whose payloads no key opens any more."""
+    """The first entry of each person whose payloads no key opens any more, unless erased.
+
+    And each erasure that left the key where it was.
+    """
     opened = set()
     for row in connection.execute(select(tables.subject_key)):
         try:
@@ -97,11 +101,14 @@ def _without_key(connection: Connection, vault: Vault) -> Iterator[Problem]:
         except LedgerDamaged:
             continue
         opened.add(row.subject_ref)
+    erased = {row.application_id: row.sequence for row in connection.execute(ERASURES)}
     entry = tables.entry.c
     first = select(entry.subject_ref, func.min(entry.sequence)).group_by(entry.subject_ref)
     for ref, sequence in connection.execute(first):
-        if ref not in opened:
+        if ref not in opened and ref not in erased:
             yield Problem(sequence, "the key of its payload is missing or was changed")
+        elif ref in opened and ref in erased:
+            yield Problem(erased[ref], "the key that it destroyed is there again")
 
 
 def _rows(connection: Connection) -> Iterator[tuple[Entry, bytes | None]]:

@@ -114,6 +114,26 @@ def final_figures(decision: Mapping[str, Any], override: Mapping[str, Any] | Non
     )
 
 
+def figures_of_erased(outcome: str, remains: Mapping[str, Any]) -> Figures:
+    """The figures that are left of a decision whose person was erased since.
+
+    >>> shares = {"shares_percent": {"bank": 20, "local_guarantor": 40}}
+    >>> left = {"offer": {"amount_yuan": 50_000}, "guarantee": shares}
+    >>> figures_of_erased("approve", left).local_guarantor_yuan
+    20000
+    """
+    counted = {"applications": 1, COUNTS[outcome]: 1}
+    if outcome != "approve" or not remains:
+        return Figures(**counted)
+    amount, shares = remains["offer"]["amount_yuan"], remains["guarantee"]["shares_percent"]
+    return Figures(
+        **counted,
+        approved_yuan=amount,
+        guaranteed_yuan=share_yuan(amount, 100 - shares["bank"]),
+        local_guarantor_yuan=share_yuan(amount, shares["local_guarantor"]),
+    )
+
+
 def half_up(part: int, whole: int) -> int:
     """`part / whole` as a whole number, a half rounded up; both are not negative.
 

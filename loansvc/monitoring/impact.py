@@ -90,7 +90,7 @@ class Impact(Sides):
     """What a draft would have done to these decisions.
 
     `moves` counts by (outcome before, outcome after). `score_change`: points in all, for a
-    scorecard.
+    scorecard. `n_erased`: decisions between those that are left out, their person erased since.
     """
 
     kind: str
@@ -105,6 +105,7 @@ class Impact(Sides):
     flips: tuple[Flip, ...]
     tiers: tuple[TierPart, ...]
     parts: Mapping[str, tuple[Part, ...]]
+    n_erased: int = 0
 
     @property
     def n(self) -> int:

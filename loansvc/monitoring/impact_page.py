@@ -16,6 +16,7 @@ from loansvc.monitoring.impact_shown import (
     PARTS,
     PRICES,
     SUMS,
+    erased_text,
     itself_text,
     mean_score_change,
     nothing_text,
@@ -102,6 +103,8 @@ def _lead(found: Impact) -> str:
         period = f"{found.decided_from} – {found.decided_to}"
         text = both(f"最近{found.n}笔决定，{period}", f"the last {found.n} decisions, {period}")
         lines.append(f'<p class="note">{text}</p>')
+    if found.n_erased:
+        lines.append(f'<p class="note">{both(*erased_text(found))}</p>')
     if score := mean_score_change(found):
         text = both(f"平均分变化：{score}分", f"mean change of score: {score} points")
         lines.append(f'<p class="note">{text}</p>')

@@ -113,6 +113,14 @@ def itself_text(found: Impact) -> tuple[str, str]:
     )
 
 
+def erased_text(found: Impact) -> tuple[str, str]:
+    """How many decisions are left out because their person was erased since."""
+    return (
+        f"另有{found.n_erased}笔决定的个人信息此后已删除，未计入。",
+        f"{found.n_erased} more are left out: their person was erased since.",
+    )
+
+
 def terms_text(sides: Sides) -> tuple[str, str]:
     """How many have which other term, in Chinese and English; empty where none has."""
     some = [(sides.terms[name], words) for name, words in TERMS.items() if sides.terms.get(name)]
@@ -131,6 +139,7 @@ def to_document(found: Impact, verdict: Verdict) -> dict[str, Any]:
         "draft": {"valid_from": found.valid_from.isoformat(), "digest": found.draft},
         "in_force": dict(found.in_force),
         "decisions": found.n,
+        "decisions_erased": found.n_erased,
         "decided_from": found.decided_from,
         "decided_to": found.decided_to,
         "outcomes": {

@@ -10,6 +10,7 @@ from datetime import date
 from itertools import islice
 from typing import Any
 
+from loansvc.ledger import Entry
 from loansvc.underwriting import Recorded, Underwriting
 
 PAGE = 100  # records opened in one snapshot: short enough never to hold up a checkpoint
@@ -19,6 +20,14 @@ def decided_between(root: Underwriting, since: date, until: date) -> Iterator[Re
     """Every client's decisions of these days, both ends included, newest first."""
     # Compared as text: no instant of that day comes after "T24".
     return _pages(root, since=since.isoformat(), until=f"{until}T24")
+
+
+def erased_between(
+    root: Underwriting, since: str | None, until: str | None, *, product: str | None = None
+) -> list[tuple[Entry, dict[str, Any]]]:
+    """Decisions of these days whose person was erased since, with what remains of them."""
+    last = None if until is None else f"{until}T24"
+    return root.erased(client=None, product=product, since=since, until=last)
 
 
 def last_decided(root: Underwriting, product: str, n: int) -> Iterator[Recorded]:

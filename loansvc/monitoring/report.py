@@ -14,7 +14,8 @@ from typing import Any
 
 from loansvc.application import GROUPS, ISSUERS, PRODUCTS, Application
 from loansvc.decision import credentials_that_count
-from loansvc.monitoring.figures import Figures, figures_of, final_figures
+from loansvc.ledger import Entry
+from loansvc.monitoring.figures import Figures, figures_of, figures_of_erased, final_figures
 from loansvc.monitoring.words import DEPARTMENT_WORDS, GROUP_WORDS, NONE, PRODUCT_WORDS
 from loansvc.policy import Policy
 from loansvc.registry import Registry
@@ -29,6 +30,12 @@ BY_PERSON = ("override", "officer")  # tables of what people decided, empty wher
 SMALL_CELLS = ("group", "department", "village", *BY_PERSON)
 # What makes every figure below one to be careful with: named at the top, with how many it touches.
 CAUTIONS = ("SYNTHETIC_SCORECARD", "SYNTHETIC_REGISTER", "POLICY_TO_VERIFY")
+ERASED = "erased"  # where a village would stand
+ERASED_TEXTS = (
+    "个人信息此后已删除的决定：只计笔数、批准金额和担保，不计申请金额、贴息、预期损失和群体",
+    "Person erased since: counted with amount approved and guarantee, without the amount asked "
+    "for, subsidy, expected loss and groups",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +94,11 @@ def report(
     since: date,
     until: date,
     all_cells: bool = False,
+    erased: Iterable[tuple[Entry, Mapping[str, Any]]] = (),
 ) -> Report:
     """The report on these decisions, which come newest first.
+
+    `erased`: those whose person was erased since, with what remains of them.
 
     A group or a department counts by the credentials that counted for the decision; whoever has
     several stands in several rows. What people decided by now counts beside what the machine
@@ -102,6 +112,8 @@ def report(
     sums = _Sums()
     for one in recorded:
         sums.add(one, registry)
+    for entry, remains in erased:
+        sums.add_erased(entry, remains)
     hidden = {
         name: frozenset() if all_cells else _hidden(getattr(sums, name), sums.people[name])
         for name in SMALL_CELLS
@@ -113,7 +125,7 @@ def report(
         tables=tuple(_tables(sums, hidden)),
         cautions=tuple(
             Caution(code=code, zh=zh, en=en, decisions=sums.n_cautions[code])
-            for code in CAUTIONS
+            for code in (*CAUTIONS, ERASED.upper())
             if sums.n_cautions[code]
             for zh, en in (sums.caution_texts[code],)
         ),
@@ -177,6 +189,18 @@ class _Sums:
             if warning["code"] in CAUTIONS:
                 self.n_cautions[warning["code"]] += 1
                 self.caution_texts.setdefault(warning["code"], (warning["zh"], warning["en"]))
+
+    def add_erased(self, entry: Entry, remains: Mapping[str, Any]) -> None:
+        """Count what is left of a decision: everywhere but in a village, group or department."""
+        figures = figures_of_erased(entry.outcome, remains)
+        self.total += figures
+        self.product[entry.product] += figures
+        self.month[entry.decided_at[:7]] += figures
+        self.village[ERASED] += figures
+        self.village_names[ERASED] = "已删除 erased"
+        self._add_person(entry.subject_ref, {**dict.fromkeys(SMALL_CELLS, ()), "village": [ERASED]})
+        self.n_cautions[ERASED.upper()] += 1
+        self.caution_texts[ERASED.upper()] = ERASED_TEXTS
 
     def _add_person(self, ref: str, keys: Mapping[str, Iterable[str]]) -> None:
         """Remember who stands in a row, until there are enough of them."""

@@ -8,9 +8,10 @@ import secrets
 
 from flask import Flask, Response, g, request
 
+from loansvc.identifiers import holds_id_number
 from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting
-from loansvc.web import api, docs, outcomes, probes, problems, reviews
+from loansvc.web import api, docs, outcomes, privacy, probes, problems, reviews
 from loansvc.web.admission import Admission
 from loansvc.web.probes import Readiness
 from loansvc.web.strict_json import MOST_BYTES
@@ -52,13 +53,15 @@ def create_app(underwriting: Underwriting | None = None, settings: Settings | No
     app.register_blueprint(api.blueprint)
     app.register_blueprint(outcomes.blueprint)
     app.register_blueprint(reviews.blueprint)
+    app.register_blueprint(privacy.blueprint)
     app.register_blueprint(docs.blueprint)
     return app
 
 
 def _name_request() -> None:
     given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    fits = _REQUEST_ID.fullmatch(given) and not holds_id_number(given)  # it is logged
+    g.request_id = given if fits else secrets.token_hex(8)
 
 
 def _finish_response(response: Response) -> Response:

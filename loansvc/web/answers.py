@@ -302,6 +302,13 @@ FUND = _object(
         "compensation_rate_bp": WHOLE, "caps": _list(FUND_CAPS),
     }
 )  # fmt: skip
+ERASURE = _object(
+    {
+        "erasure_id": _or_null(TEXT), "reference": TEXT, "erased_at": _or_null(INSTANT),
+        "decisions": WHOLE, "outcomes": WHOLE, "other_entries": WHOLE, "offers_lapsed": WHOLE,
+        "ledger": _or_null(_object({"sequence": WHOLE, "hash": TEXT})),
+    }
+)  # fmt: skip
 
 SCHEMAS: dict[str, Schema] = {
     "Decision": _object(DECISION, optional=tuple(ACTS)),
@@ -352,6 +359,7 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "Fund": FUND,
+    "ErasureAnswer": ERASURE,
     "Village": VILLAGE,
     "VillageList": _page("Village"),
     "VillageHistory": _object(

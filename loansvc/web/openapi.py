@@ -21,6 +21,7 @@ from loansvc.web import answers, reviews
 from loansvc.web.examples import example_application
 from loansvc.web.fields import Day, Parties, Pattern, Text, Whole, Word, Words, YesNo
 from loansvc.web.outcomes import OutcomeSchema
+from loansvc.web.privacy import ErasureSchema
 from loansvc.web.problems import problem_document
 from loansvc.web.schemas import ApplicationSchema, load_application
 
@@ -36,6 +37,7 @@ ERRORS = {
     404: "There is no such thing, or it belongs to another client.",
     405: "This address does not take that method.",
     409: "An id was used before with other content, or the record says otherwise.",
+    410: "Its person was erased: nothing of it can be shown.",
     413: "The body is larger than 64 KiB.",
     415: "The body is not declared as JSON.",
     422: "Some fields need correcting; all are named.",
@@ -57,6 +59,12 @@ PREVIEW_SAYS = """What would be answered, recorded nowhere: no decision, no seri
   policy and rates stay the champions.
 
 What is not in force on the day is refused (`no_edition_in_force`)."""
+ERASURE_SAYS = """Everything recorded of the person becomes unreadable, at every client and at once.
+
+The entries stay and still verify; decisions of the person answer 410 `erased` and are left out of
+lists. An open offer lapses. A loan that is drawn and not over refuses it (`loan_outstanding`).
+Again, or for somebody nobody knows, the answer is 200 too: that of the erasure with this reference,
+or counts of 0. An application of the same person afterwards is one of a new person."""
 EXAMPLE_ID = "dec_019aaf2c-0000-7000-8000-000000000000"
 EXAMPLE_HASH = "sha256:" + "0" * 64
 
@@ -78,6 +86,7 @@ def openapi_document(underwriting: Underwriting) -> dict[str, Any]:
     spec.components.schema("Review", schema=reviews.ReviewSchema)
     spec.components.schema("Override", schema=reviews.OverrideSchema)
     spec.components.schema("Dispute", schema=reviews.DisputeSchema)
+    spec.components.schema("Erasure", schema=ErasureSchema)
     for name, schema in answers.SCHEMAS.items():
         spec.components.schema(name, schema)
     for status, says in ERRORS.items():
@@ -95,6 +104,8 @@ def _tag(path: str) -> str:
     """The heading under which an address stands."""
     if path.startswith(("/v1/decisions", "/v1/previews", "/v1/reviews")):
         return "Decisions"
+    if path.startswith("/v1/erasures"):
+        return "Privacy"
     return "What is in force" if path.startswith("/v1/") else "Service"
 
 
@@ -270,6 +281,10 @@ OUTCOME_EXAMPLES = {
                              "amount_yuan": 36_000}},
     "repaid": {"value": {"reference": "E-1", "kind": "repaid", "on": "2028-11-25"}},
 }  # fmt: skip
+ERASURE_EXAMPLE = {
+    "withdrawn": {"value": {"id_number": "11010519491231002X", "reason": "withdrawn",
+                            "reference": "PIPL-47 2026-12", "approver": "data protection officer"}},
+}  # fmt: skip
 EDITION_PARAMETERS = [
     _query("kind", {"type": "string", "enum": list(EVERY_KIND)}, "Only this kind."),
     _query("product", {"type": "string", "enum": [*PRODUCTS, COUNTY]}, "Only this product."),
@@ -296,7 +311,7 @@ def _paths(examples: dict[str, Any]) -> dict[str, Any]:
                 "decide", "Decide and record an application", "decide",
                 {201: _answer("Decision", "Decided and on disk.", examples=decided),
                  200: _answer("Decision", "The same application again: the recorded decision.")},
-                (*WRITE_ERRORS, 409), requestBody=_body("Application", applications)),
+                (*WRITE_ERRORS, 409, 410), requestBody=_body("Application", applications)),
             get: _operation(
                 "listDecisions", "Decisions of this client, newest first", "read",
                 {200: _answer("DecisionPage", "A page.")}, READ_ERRORS, parameters=LIST_PARAMETERS),
@@ -309,23 +324,32 @@ def _paths(examples: dict[str, Any]) -> dict[str, Any]:
         },
         "/v1/decisions/{application_id}": {
             get: _operation("getDecision", "One decision as answered", "read",
-                            {200: _answer("Decision", "It.")}, (*READ_ERRORS, 404), **one)},
+                            {200: _answer("Decision", "It.")}, (*READ_ERRORS, 404, 410),
+                            **one)},
         "/v1/decisions/{application_id}/explanation": {
             get: _operation("explain", "Points, rules, derivation, what would change it", "read",
-                            {200: _answer("Explanation", "Why.")}, (*READ_ERRORS, 404), **one)},
+                            {200: _answer("Explanation", "Why.")}, (*READ_ERRORS, 404, 410),
+                            **one)},
         "/v1/decisions/{application_id}/replay": {
             get: _operation("replay", "Decide again from what was recorded", "read",
                             {200: _answer("Replay", "Identical, or the differences.")},
-                            (*READ_ERRORS, 404), **one)},
+                            (*READ_ERRORS, 404, 410), **one)},
         "/v1/decisions/{application_id}/outcomes": {
             "post": _operation(
                 "recordOutcome", "Record what became of a loan", "outcome",
                 {201: _answer("OutcomeAnswer", "Recorded and on disk."),
                  200: _answer("OutcomeAnswer", "The same report again: the recorded one.")},
-                (*WRITE_ERRORS, 404, 409), requestBody=_body("Outcome", OUTCOME_EXAMPLES), **one),
+                (*WRITE_ERRORS, 404, 409, 410), requestBody=_body("Outcome", OUTCOME_EXAMPLES),
+                **one),
             get: _operation("listOutcomes", "What became of a loan, oldest first", "read",
                             {200: _answer("OutcomeList", "Reports and standing.")},
-                            (*READ_ERRORS, 404), **one)},
+                            (*READ_ERRORS, 404, 410), **one)},
+        "/v1/erasures": {
+            "post": _operation(
+                "erase", "Destroy the key of one person, at every client", "admin",
+                {200: _answer("ErasureAnswer", "What was erased, in counts.")},
+                (*WRITE_ERRORS, 409), at_length=ERASURE_SAYS,
+                requestBody=_body("Erasure", ERASURE_EXAMPLE))},
         "/v1/fund": {
             get: _operation("getFund", "The guarantee fund at this moment", "read",
                             {200: _answer("Fund", "It.")}, (*READ_ERRORS, 422))},

@@ -264,6 +264,9 @@ def _cross_errors(
         flaw: Flaw | None = flaw_of(value) if isinstance(value, str) else None
         if flaw is not None:
             yield FieldError(pointer, flaw.code, flaw.detail)
+    if (applicant.get("id_number") or " ") in (data.get("application_id") or ""):
+        says = "Must not hold the ID number: it stays in addresses and in the ledger for good."
+        yield FieldError("/application_id", "personal_number", says)
     yield from _day_errors(data, part, today)
     for section, name, whole in PARTS_OF_WHOLES:
         fields_of = part[section]

@@ -28,6 +28,10 @@ OF_A_DECISION: dict[str, Any] = {  # what is sent to an address below that of a 
     "override": {"reference": "O-1", "outcome": "approve", "reason": "confirmed"},
     "disputes": {"reference": "X-1", "kind": "lodged", "about": "other", "on": TODAY.isoformat()},
 }
+AN_ERASURE = {
+    "id_number": "11010519491231002X", "reason": "withdrawn", "reference": "E-1",
+    "approver": "somebody else",
+}  # fmt: skip
 
 
 def operations(api: Api) -> list[tuple[str, str, str | None, dict[str, Any]]]:
@@ -47,7 +51,8 @@ def address(api: Api, path: str) -> str:
 
 
 def call(api: Api, method: str, path: str, key: str) -> int:
-    document = OF_A_DECISION.get(path.rpartition("/")[2]) or a_document(1)
+    bodies = {**OF_A_DECISION, "erasures": AN_ERASURE}
+    document = bodies.get(path.rpartition("/")[2]) or a_document(1)
     kwargs: dict[str, Any] = {"json": document} if method == "POST" else {}
     return api.call(method, address(api, path), key=key, **kwargs).status_code
 

@@ -69,7 +69,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[A
     ]
     for number, (product, changes) in enumerate(made, start=1):
         assert service.post(a_document(number, product, **changes)).status_code == 201
-    scopes = ("decide", "read", "outcome", "review")
+    scopes = ("decide", "read", "outcome", "review", "admin")
     service.key, second = service.new_key("bank", scopes), service.new_key("bank", scopes)
     assert service.post(A_REPORT, to=OUTCOMES).status_code == 201
     assert service.post(A_REVIEW, to=f"{OF_ONE}/reviews").status_code == 201

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.exc import IntegrityError
 
 from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
-from loansvc.ledger import Ledger, is_there
+from loansvc.ledger import Ledger, is_there, tables
 from loansvc.ledger.chain import GENESIS, Entry, Problem, entry_hash
+from loansvc.ledger.remains import ERASURES, IS_ERASED, NOT_ERASED
 
 DIGEST = "sha256:" + "a" * 64
 ID_NUMBER = "340521199003072316"
@@ -354,3 +356,13 @@ def test_a_torn_page_is_found_and_named(ledger: Ledger, tmp_path: Path) -> None:
     path.write_bytes(data)
     _, [problem] = open_ledger(tmp_path).verify()
     assert problem == Problem(0, "the database file is damaged")
+
+
+@pytest.mark.parametrize("query", [IS_ERASED, ERASURES, select(tables.entry).where(NOT_ERASED)])
+def test_erasures_are_found_by_their_index(ledger: Ledger, query: Any) -> None:
+    """Lists ask for each of their rows; without the index each would read the whole ledger."""
+    asked = str(query.compile(dialect=sqlite_dialect()))
+    with ledger.snapshot() as connection:
+        parameters = (1,) * asked.count("?")
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", parameters).all()
+    assert "entry_erasure" in str(plan)
