@@ -1,7 +1,7 @@
 """Ledger: the append-only record of every decision, on disk before anyone hears the answer.
 
-SQLite (WAL, synchronous=FULL). One transaction holds idempotency, subject, payload,
-chain entry and head: all or nothing. `writing()` gives that transaction, `reading()` a snapshot.
+SQLite or PostgreSQL. One transaction holds idempotency, subject, payload, chain entry and head:
+all or nothing. `writing()` gives that transaction, `reading()` a snapshot.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, select
 
 from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
 from loansvc.ledger import tables
@@ -19,13 +19,21 @@ from loansvc.ledger.entries import Reading, Subject, Writing
 from loansvc.ledger.fund import rebuild
 from loansvc.ledger.group_commit import GroupCommit
 from loansvc.ledger.stores import (
+    REMEDIES,
+    cause_of,
+    check,
     database_errors,
     is_damage,
     is_there,
     open_engine,
+    place_of,
+    put_new,
+    readers,
     revision_of,
     revisions,
+    unhurried,
     upgrade,
+    writers,
 )
 from loansvc.ledger.vault import Vault
 from loansvc.ledger.verification import DAMAGED, entries_verified, verify
@@ -41,10 +49,9 @@ class Ledger:
     def __init__(self, engine: Engine, vault: Vault, *, busy_timeout_ms: int = 2000) -> None:
         self._engine = engine
         self._vault = vault
-        # Writers of one process queue here in turn; SQLite's own waiting is by chance.
-        self._writers = GroupCommit(
-            engine.execution_options(loansvc_writes=True), patience_s=busy_timeout_ms / 1000
-        )
+        # Writers of one process queue here in turn; a database's own waiting is by chance.
+        self._writers = GroupCommit(writers(engine), patience_s=busy_timeout_ms / 1000)
+        self._readers = readers(engine)
 
     @classmethod
     def open(
@@ -61,11 +68,10 @@ class Ledger:
         if create:
             _make(home)
         engine = open_engine(url, busy_timeout_ms)
-        database = engine.url.database or ""
-        # SQLite would make an empty file of it.
-        if not create and not Path(database).exists():
+        place = place_of(engine.url)
+        if not create and not is_there(url):  # SQLite would make an empty file of it
             raise SetupRefused(
-                f"There is no ledger at {database}. Make one with loansvc serve, or name the "
+                f"There is no ledger at {place}. Make one with loansvc serve, or name the "
                 "folder it is in: LOANSVC_HOME"
             )
         try:
@@ -74,18 +80,22 @@ class Ledger:
                 create=create,
             )  # fmt: skip
         except LedgerUnavailable as error:
-            # Nobody's request is at stake here: say what is wrong with the file.
-            cause = getattr(error.__cause__, "orig", error.__cause__)
+            engine.dispose()
+            # Nobody's request is at stake here: say what is wrong with the database.
             raise SetupRefused(
-                f"The ledger at {database} cannot be opened: {cause}. Check the rights of file and "
-                "folder and the disk; if it is no database, restore the last backup that verifies."
+                f"The ledger at {place} cannot be opened: {cause_of(error, engine.url)}. "
+                f"{REMEDIES[engine.dialect.name]}"
             ) from error
+        except SetupRefused:
+            engine.dispose()
+            raise
 
     @classmethod
     def _opened(
         cls, engine: Engine, *, home: Path, vault_keys: str, busy_timeout_ms: int, create: bool
     ) -> Ledger:
         with database_errors(), engine.connect() as connection:
+            check(connection)
             revision = revision_of(connection)
         if not create and revision != revisions()[0]:
             raise SetupRefused(
@@ -100,7 +110,7 @@ class Ledger:
         vault = Vault.open(
             home / "vault.json", given=vault_keys, create=create and revision is None
         )
-        if create:
+        if create and revision != revisions()[0]:
             migrate(engine, vault)
         ledger = cls(engine, vault, busy_timeout_ms=busy_timeout_ms)
         ledger.check_keys()
@@ -125,7 +135,7 @@ class Ledger:
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """A connection for reading, within one transaction."""
-        with database_errors(), self._engine.begin() as connection:
+        with database_errors(), self._readers.begin() as connection:
             yield connection
 
     @contextmanager
@@ -154,7 +164,7 @@ class Ledger:
         ]
         if new:  # of processes that start together, the first one writes them
             with self.transaction() as connection:
-                connection.execute(insert(ring).prefix_with("OR IGNORE"), new)
+                put_new(connection, ring, new)
 
     def verify(self) -> tuple[int, list[Problem]]:
         """How many entries there are, and every row that is not what was written.
@@ -166,6 +176,7 @@ class Ledger:
         """
         try:
             with self.snapshot() as connection:
+                unhurried(connection)
                 return verify(connection, self._vault)
         except LedgerUnavailable as error:
             if not is_damage(error):
@@ -179,6 +190,7 @@ class Ledger:
             LedgerDamaged: the entries themselves are not whole; nothing is changed.
         """
         with self.transaction() as connection:
+            unhurried(connection)
             n_entries, problems = entries_verified(connection, self._vault)
             if problems:
                 raise LedgerDamaged("The entries are not whole. See: loansvc ledger verify")
@@ -197,10 +209,8 @@ def _make(home: Path) -> None:
 
 def migrate(engine: Engine, vault: Vault) -> None:
     """Bring the tables to this version, and fill those that follow from the entries."""
-    with (
-        database_errors(),
-        engine.execution_options(loansvc_writes=True).begin() as connection,
-    ):
+    with database_errors(), writers(engine).begin() as connection:
+        unhurried(connection)
         before = revision_of(connection)
         upgrade(connection)
         if before == BEFORE_FUND:

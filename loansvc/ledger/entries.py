@@ -20,9 +20,9 @@ from loansvc.ledger.acts import FINAL_OUTCOME, Act, Acts, in_state
 from loansvc.ledger.book import Movement
 from loansvc.ledger.chain import GENESIS, Entry, entry_hash, sha256
 from loansvc.ledger.fund import FundReading, FundWriting, Rebuilt
+from loansvc.ledger.stores import streamed
 from loansvc.ledger.vault import Vault, seal, unseal
 
-ROWS = 1000  # fetched at a time where every entry is read
 # Built once: every decision asks them, and building one costs more than its answer.
 _ENTRY, _KEY = tables.entry.c, tables.subject_key.c
 FIND = select(tables.entry).where(
@@ -41,7 +41,7 @@ ALL_RECORDED = (
     .join(tables.subject_key, _KEY.subject_ref == _ENTRY.subject_ref, isouter=True)
     .order_by(_ENTRY.sequence)
 )
-HEAD = select(tables.chain_head).with_for_update()
+HEAD = select(tables.chain_head)
 ADD_SUBJECT, ADD_KEY = insert(tables.subject), insert(tables.subject_key)
 ADD_ENTRY, ADD_PAYLOAD = insert(tables.entry), insert(tables.payload)
 ADD_HEAD, MOVE_HEAD = insert(tables.chain_head), update(tables.chain_head)
@@ -187,7 +187,7 @@ class Reading:
             LedgerDamaged: one cannot be opened.
         """
         subjects: dict[str, Subject] = {}
-        for row in self._connection.execution_options(yield_per=ROWS).execute(ALL_RECORDED):
+        for row in streamed(self._connection, ALL_RECORDED):
             if row.sealed is None or row.wrapped is None:
                 raise LedgerDamaged(
                     f"The record of entry {row.sequence} cannot be opened: its payload or key is "
