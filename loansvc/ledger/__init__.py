@@ -18,6 +18,7 @@ from loansvc.ledger.chain import Entry, Problem
 from loansvc.ledger.entries import Reading, Subject, Writing
 from loansvc.ledger.fund import rebuild
 from loansvc.ledger.group_commit import GroupCommit
+from loansvc.ledger.migrating import migrate
 from loansvc.ledger.stores import (
     REMEDIES,
     cause_of,
@@ -32,15 +33,12 @@ from loansvc.ledger.stores import (
     revision_of,
     revisions,
     unhurried,
-    upgrade,
     writers,
 )
 from loansvc.ledger.vault import Vault
 from loansvc.ledger.verification import DAMAGED, entries_verified, verify
 
 __all__ = ["Entry", "Ledger", "Problem", "Reading", "Subject", "Vault", "Writing", "is_there"]
-
-BEFORE_FUND = "0001"  # the tables that had no commitments yet
 
 
 class Ledger:
@@ -204,24 +202,4 @@ def _make(home: Path) -> None:
     except OSError as error:
         raise SetupRefused(
             f"The folder {home} cannot be made: {error.strerror}. Name another: LOANSVC_HOME"
-        ) from None
-
-
-def migrate(engine: Engine, vault: Vault) -> None:
-    """Bring the tables to this version, and fill those that follow from the entries."""
-    with database_errors(), writers(engine).begin() as connection:
-        unhurried(connection)
-        before = revision_of(connection)
-        upgrade(connection)
-        if before == BEFORE_FUND:
-            _fill(connection, vault)
-
-
-def _fill(connection: Connection, vault: Vault) -> None:
-    try:
-        rebuild(connection, vault, Reading(connection, vault).all_recorded())
-    except LedgerDamaged:
-        raise SetupRefused(
-            "The ledger is not upgraded: a record of it cannot be opened. Find it with the version "
-            "that wrote it (loansvc ledger verify), and restore the last backup that verifies."
         ) from None

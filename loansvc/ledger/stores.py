@@ -17,7 +17,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import (
     URL,
     Connection,
@@ -271,7 +271,12 @@ def downgrade(connection: Connection, to: str) -> None:
 
 def revisions() -> list[str]:
     """Every version of the tables that this program knows, newest first."""
-    return [script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()]
+    return [script.revision for script in scripts()]
+
+
+def scripts() -> Iterator[Script]:
+    """The migration to each version of the tables, newest first."""
+    return ScriptDirectory.from_config(_alembic()).walk_revisions()
 
 
 def _alembic() -> Config:
