@@ -4,14 +4,16 @@
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
 
 FROM ${PYTHON_IMAGE} AS builder
+# With the drivers of PostgreSQL and Redis: --build-arg LOCK=postgres
+ARG LOCK=serve
 WORKDIR /src
 # Two environments: what builds the wheel stays behind, and so does pip.
 RUN python -m venv /opt/build && python -m venv --without-pip /opt/loansvc
-COPY requirements/build.txt requirements/serve.txt requirements/
+COPY requirements/build.txt requirements/${LOCK}.txt requirements/
 RUN /opt/build/bin/python -m pip install --no-cache-dir --require-hashes --only-binary :all: \
         -r requirements/build.txt \
     && /opt/build/bin/python -m pip --python /opt/loansvc/bin/python install --no-cache-dir \
-        --require-hashes --only-binary :all: -r requirements/serve.txt
+        --require-hashes --only-binary :all: -r "requirements/${LOCK}.txt"
 COPY pyproject.toml README.md LICENSE gunicorn.conf.py ./
 COPY models/ models/
 COPY loansvc/ loansvc/

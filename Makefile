@@ -75,11 +75,14 @@ lock: ## Write the locks anew from pyproject.toml (needs uv)
 	$(LOCK) --group build --output-file requirements/build.txt
 	$(LOCK) pyproject.toml --constraints requirements/build.txt \
 		--output-file requirements/serve.txt
+	$(LOCK) pyproject.toml --extra postgres --extra redis --constraints requirements/build.txt \
+		--constraints requirements/serve.txt \
+		--output-file requirements/postgres.txt
 	$(LOCK) pyproject.toml --extra train --constraints requirements/build.txt \
 		--constraints requirements/serve.txt \
 		--output-file requirements/train.txt
 	$(LOCK) pyproject.toml --extra dev --constraints requirements/build.txt \
-		--constraints requirements/train.txt \
+		--constraints requirements/train.txt --constraints requirements/postgres.txt \
 		--output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --extra peers --constraints requirements/build.txt \
 		--constraints requirements/serve.txt \

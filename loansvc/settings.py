@@ -30,7 +30,9 @@ class Settings:
     home: Path = field(default=HOME, metadata=_about("folder of database, keys and secrets"))
     database_url: str = field(
         default="",
-        metadata=_about("SQLAlchemy URL of the ledger; default: ledger.db in home", secret=True),
+        metadata=_about(
+            "sqlite or postgresql URL of the ledger; default: ledger.db in home", secret=True
+        ),
     )
     models: Path = field(
         default=SHIPPED, metadata=_about("folder of editions; default: those shipped")

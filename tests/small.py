@@ -21,6 +21,7 @@ from loansvc.registry.publishing import publish
 from loansvc.underwriting import SHANGHAI, Underwriting
 from loansvc.web.examples import example_application
 from loansvc.web.schemas import load_application
+from tests import databases
 
 TODAY = date(2026, 11, 23)
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=SHANGHAI)
@@ -148,7 +149,7 @@ def small_underwriting(
 ) -> Underwriting:
     """Underwriting on the small editions and a new ledger under `folder`."""
     home = folder / "home"
-    ledger = Ledger.open(f"sqlite:///{home / 'ledger.db'}", home=home, create=True)
+    ledger = Ledger.open(databases.url_of(home), home=home, create=True)
     return Underwriting(Registry.open(models or small_models(folder)), ledger, clock=clock)
 
 

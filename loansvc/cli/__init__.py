@@ -17,6 +17,7 @@ from loansvc.cli import (
     editions,
     exporting,
     fund,
+    keeping,
     outcomes,
     policies,
     privacy,
@@ -56,6 +57,8 @@ for _group in (
 ):
     for _command in _group.COMMANDS:
         loansvc.add_command(_command)
+for _command in keeping.LEDGER_COMMANDS:
+    service.ledger.add_command(_command)
 training.card.add_command(exporting.export_)
 for _command in registering.COMMANDS:
     villages.villages.add_command(_command)

@@ -1,7 +1,7 @@
 """Ledger: the append-only record of every decision, on disk before anyone hears the answer.
 
-SQLite (WAL, synchronous=FULL). One transaction holds idempotency, subject, payload,
-chain entry and head: all or nothing. `writing()` gives that transaction, `reading()` a snapshot.
+SQLite or PostgreSQL. One transaction holds idempotency, subject, payload, chain entry and head:
+all or nothing. `writing()` gives that transaction, `reading()` a snapshot.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, select
 
 from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
 from loansvc.ledger import tables
@@ -22,16 +22,24 @@ from loansvc.ledger.ciphers import INTERNATIONAL
 from loansvc.ledger.entries import Reading, Writing
 from loansvc.ledger.fund import rebuild
 from loansvc.ledger.group_commit import GroupCommit
+from loansvc.ledger.migrating import migrate
 from loansvc.ledger.sealing import Subject
 from loansvc.ledger.stores import (
+    REMEDIES,
+    cause_of,
+    check,
     database_errors,
     is_damage,
     is_there,
     leave_no_trace,
     open_engine,
+    place_of,
+    put_new,
+    readers,
     revision_of,
     revisions,
-    upgrade,
+    unhurried,
+    writers,
 )
 from loansvc.ledger.vault import Vault
 from loansvc.ledger.verification import DAMAGED, entries_verified, verify
@@ -41,7 +49,6 @@ __all__ = ["Entry", "Ledger", "Problem", "Reading", "Subject", "Vault", "Writing
 log = logging.getLogger("loansvc.ledger")
 TRIES = 2  # to clean the log before the answer, each at most as long as stores.TRACE_WAIT_MS
 PAUSE_S = 1.0  # between later tries
-BEFORE_FUND = "0001"  # the tables that had no commitments yet
 
 
 class Ledger:
@@ -54,12 +61,11 @@ class Ledger:
     ) -> None:
         self._engine = engine
         self._vault = vault
-        # Writers of one process queue here in turn; SQLite's own waiting is by chance.
-        self._writers = GroupCommit(
-            engine.execution_options(loansvc_writes=True), patience_s=busy_timeout_ms / 1000
-        )
         self.home = home  # where the list of erasures lies
         self._cleaning = threading.Lock()
+        # Writers of one process queue here in turn; a database's own waiting is by chance.
+        self._writers = GroupCommit(writers(engine), patience_s=busy_timeout_ms / 1000)
+        self._readers = readers(engine)
 
     @classmethod
     def open(
@@ -76,11 +82,10 @@ class Ledger:
         if create:
             _make(home)
         engine = open_engine(url, busy_timeout_ms)
-        database = engine.url.database or ""
-        # SQLite would make an empty file of it.
-        if not create and not Path(database).exists():
+        place = place_of(engine.url)
+        if not create and not is_there(url):  # SQLite would make an empty file of it
             raise SetupRefused(
-                f"There is no ledger at {database}. Make one with loansvc serve, or name the "
+                f"There is no ledger at {place}. Make one with loansvc serve, or name the "
                 "folder it is in: LOANSVC_HOME"
             )
         try:
@@ -89,12 +94,15 @@ class Ledger:
                 create=create, suite=suite,
             )  # fmt: skip
         except LedgerUnavailable as error:
-            # Nobody's request is at stake here: say what is wrong with the file.
-            cause = getattr(error.__cause__, "orig", error.__cause__)
+            engine.dispose()
+            # Nobody's request is at stake here: say what is wrong with the database.
             raise SetupRefused(
-                f"The ledger at {database} cannot be opened: {cause}. Check the rights of file and "
-                "folder and the disk; if it is no database, restore the last backup that verifies."
+                f"The ledger at {place} cannot be opened: {cause_of(error, engine.url)}. "
+                f"{REMEDIES[engine.dialect.name]}"
             ) from error
+        except SetupRefused:
+            engine.dispose()
+            raise
 
     @classmethod
     def _opened(
@@ -102,6 +110,7 @@ class Ledger:
         suite: str,
     ) -> Ledger:  # fmt: skip
         with database_errors(), engine.connect() as connection:
+            check(connection)
             revision = revision_of(connection)
         if not create and revision != revisions()[0]:
             raise SetupRefused(
@@ -116,7 +125,7 @@ class Ledger:
         vault = Vault.open(
             home / "vault.json", given=vault_keys, create=create and revision is None, suite=suite
         )
-        if create:
+        if create and revision != revisions()[0]:
             migrate(engine, vault)
         ledger = cls(engine, vault, home=home, busy_timeout_ms=busy_timeout_ms)
         ledger.check_keys()
@@ -141,7 +150,7 @@ class Ledger:
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """A connection for reading, within one transaction."""
-        with database_errors(), self._engine.begin() as connection:
+        with database_errors(), self._readers.begin() as connection:
             yield connection
 
     @contextmanager
@@ -172,7 +181,7 @@ class Ledger:
         ]
         if new:  # of processes that start together, the first one writes them
             with self.transaction() as connection:
-                connection.execute(insert(ring).prefix_with("OR IGNORE"), new)
+                put_new(connection, ring, new)
 
     def leave_no_trace(self) -> None:
         """Take what was deleted out of the database's files, now or as soon as nobody reads it.
@@ -209,6 +218,7 @@ class Ledger:
         """
         try:
             with self.snapshot() as connection:
+                unhurried(connection)
                 return verify(connection, self._vault.refresh())
         except LedgerUnavailable as error:
             if not is_damage(error):
@@ -222,6 +232,7 @@ class Ledger:
             LedgerDamaged: the entries themselves are not whole; nothing is changed.
         """
         with self.transaction() as connection:
+            unhurried(connection)
             n_entries, problems = entries_verified(connection, self._vault.refresh())
             if problems:
                 raise LedgerDamaged("The entries are not whole. See: loansvc ledger verify")
@@ -235,26 +246,4 @@ def _make(home: Path) -> None:
     except OSError as error:
         raise SetupRefused(
             f"The folder {home} cannot be made: {error.strerror}. Name another: LOANSVC_HOME"
-        ) from None
-
-
-def migrate(engine: Engine, vault: Vault) -> None:
-    """Bring the tables to this version, and fill those that follow from the entries."""
-    with (
-        database_errors(),
-        engine.execution_options(loansvc_writes=True).begin() as connection,
-    ):
-        before = revision_of(connection)
-        upgrade(connection)
-        if before == BEFORE_FUND:
-            _fill(connection, vault)
-
-
-def _fill(connection: Connection, vault: Vault) -> None:
-    try:
-        rebuild(connection, vault, Reading(connection, vault).all_recorded())
-    except LedgerDamaged:
-        raise SetupRefused(
-            "The ledger is not upgraded: a record of it cannot be opened. Find it with the version "
-            "that wrote it (loansvc ledger verify), and restore the last backup that verifies."
         ) from None

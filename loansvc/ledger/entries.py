@@ -23,9 +23,9 @@ from loansvc.ledger.ciphers import digest
 from loansvc.ledger.fund import FundReading, FundWriting, Rebuilt
 from loansvc.ledger.remains import ERASURES, NOT_ERASED, is_erased
 from loansvc.ledger.sealing import Subject
+from loansvc.ledger.stores import streamed
 from loansvc.ledger.vault import Vault
 
-ROWS = 1000  # fetched at a time where every entry is read
 # Built once: every decision asks them, and building one costs more than its answer.
 _ENTRY, _KEY = tables.entry.c, tables.subject_key.c
 FIND = select(tables.entry).where(
@@ -44,7 +44,7 @@ ALL_RECORDED = (
     .join(tables.subject_key, _KEY.subject_ref == _ENTRY.subject_ref, isouter=True)
     .order_by(_ENTRY.sequence)
 )
-HEAD = select(tables.chain_head).with_for_update()
+HEAD = select(tables.chain_head)
 ADD_SUBJECT, ADD_KEY = insert(tables.subject), insert(tables.subject_key)
 ADD_ENTRY, ADD_PAYLOAD = insert(tables.entry), insert(tables.payload)
 ADD_HEAD, MOVE_HEAD = insert(tables.chain_head), update(tables.chain_head)
@@ -180,7 +180,7 @@ class Reading:
         """
         subjects: dict[str, Subject] = {}
         remains = self.remains()
-        for row in self._connection.execution_options(yield_per=ROWS).execute(ALL_RECORDED):
+        for row in streamed(self._connection, ALL_RECORDED):
             left = remains.get(row.subject_ref, {}).get(row.sequence)
             if row.wrapped is None and left is not None:
                 yield entry_of(row), left

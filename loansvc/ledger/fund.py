@@ -32,6 +32,7 @@ from loansvc.ledger import tables
 from loansvc.ledger.book import Memory, Movement, lapse, take
 from loansvc.ledger.chain import Entry, Problem
 from loansvc.ledger.commitments import Account, Commitment
+from loansvc.ledger.stores import put, put_new
 from loansvc.ledger.vault import Vault
 
 INSTITUTION = "the guarantee fund"  # stands where an ID number would: the fund is no person
@@ -56,9 +57,7 @@ N_RELATED = select(func.count(func.distinct(_RELATED.subject_ref))).where(
     _RELATED.party.in_(_OWN), _RELATED.subject_ref != _REF
 )
 RELATED_SUM = select(_SUM).where(_LOAN.subject_ref.in_(_OTHERS), not_(_LAPSED))
-KEEP = insert(tables.commitment).prefix_with("OR REPLACE")
 KEEP_ACCOUNT = update(tables.fund_account)
-RELATE = insert(tables.related).prefix_with("OR IGNORE")
 LOAN_COLUMNS = tuple(f.name for f in fields(Commitment))
 ACCOUNT_COLUMNS = tuple(f.name for f in fields(Account))
 
@@ -137,7 +136,7 @@ class FundWriting(FundReading):
         """
         take(self, entry, payload)
         if entry.kind == "decision":
-            self._connection.execute(RELATE, _related_rows(entry, payload, self._vault))
+            put_new(self._connection, tables.related, _related_rows(entry, payload, self._vault))
 
     def drop(self, subject_ref: str) -> None:
         """Forget a person: commitments, and to whom that person is related."""
@@ -154,7 +153,7 @@ class FundWriting(FundReading):
     def keep(self, commitment: Commitment) -> None:
         """Keep a commitment, new or changed."""
         values = {name: getattr(commitment, name) for name in LOAN_COLUMNS}
-        self._connection.execute(KEEP, values)
+        put(self._connection, tables.commitment, values)
 
     def keep_account(self, account: Account) -> None:
         """Keep the account."""

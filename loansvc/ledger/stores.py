@@ -1,28 +1,43 @@
 """Stores: the database behind a URL, and how its transactions begin, fail and change shape.
 
-SQLite (WAL, synchronous=FULL). Every difference between databases is written here.
+SQLite (WAL, synchronous=FULL), or PostgreSQL (`postgres.py`). Every difference between databases
+is written here or there.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from alembic.script import Script, ScriptDirectory
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Insert,
+    Row,
+    Select,
+    Table,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from loansvc.errors import LedgerUnavailable, SetupRefused
 
 MOST_DAMAGE = 10  # lines of it that are told
+ROWS_AT_ONCE = 1000
 SHORT_WAIT_MS = 3  # SQLite sleeps 1 and 2 ms, then says busy
 TRACE_WAIT_MS = 200  # for readers and writers to let go of the log; they wait meanwhile
 # What an erasure deletes from; PostgreSQL writes these anew to leave nothing of it behind.
@@ -54,24 +69,102 @@ def open_engine(url: str, busy_timeout_ms: int) -> Engine:
         SetupRefused: no database that can be opened here.
     """
     try:
-        engine = create_engine(
-            url,
-            pool_size=32,
-            max_overflow=32,
-            pool_timeout=busy_timeout_ms / 1000,
-        )
-    except (ArgumentError, ImportError):  # its text would show the URL, which may hold a password
+        place = make_url(url)
+    except ArgumentError:  # its text would show the URL, which may hold a password
+        place = None
+    match place.drivername if place else "":
+        case "sqlite" | "sqlite+pysqlite":
+            assert place is not None
+            return _open_sqlite(place, busy_timeout_ms)
+        case "postgresql" | "postgresql+psycopg":
+            assert place is not None
+            return _open_postgres(place, busy_timeout_ms)
+    raise SetupRefused(
+        "LOANSVC_DATABASE_URL names no database that can be opened here. Give a URL such as "
+        "sqlite:////folder/ledger.db or postgresql://user:password@host:5432/database, or leave "
+        "it out."
+    )
+
+
+def _open_postgres(place: URL, busy_timeout_ms: int) -> Engine:
+    try:
+        from loansvc.ledger.postgres import open_postgres
+    except ImportError:
         raise SetupRefused(
-            "LOANSVC_DATABASE_URL names no database that can be opened here. Give a URL such as "
-            "sqlite:////folder/ledger.db, or install the driver it asks for."
+            "The driver for PostgreSQL is not installed. Run: pip install 'loansvc[postgres]'"
         ) from None
-    if engine.dialect.name != "sqlite":
-        raise SetupRefused(
-            "This version keeps its ledger in SQLite. Give LOANSVC_DATABASE_URL a URL such as "
-            "sqlite:////folder/ledger.db, or leave it out."
-        )
+    return open_postgres(place, busy_timeout_ms)
+
+
+def _open_sqlite(place: URL, busy_timeout_ms: int) -> Engine:
+    engine = create_engine(
+        place, pool_size=32, max_overflow=32, pool_timeout=busy_timeout_ms / 1000,
+        hide_parameters=True,
+    )  # fmt: skip
     _prepare_sqlite(engine, busy_timeout_ms)
     return engine
+
+
+def readers(engine: Engine) -> Engine:
+    """The same database for transactions that read: each sees one moment of it."""
+    if engine.dialect.name == "sqlite":
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def writers(engine: Engine) -> Engine:
+    """The same database for transactions that write: one at a time, among all processes."""
+    return engine.execution_options(loansvc_writes=True)
+
+
+def check(connection: Connection) -> None:
+    """Refuse a server that may forget what it has committed.
+
+    Raises:
+        SetupRefused
+    """
+    if connection.dialect.name == "postgresql":
+        from loansvc.ledger.postgres import check as check_server
+
+        check_server(connection)
+
+
+def unhurried(connection: Connection) -> None:
+    """Lift the limits of time for this transaction: it reads or changes everything."""
+    if connection.dialect.name == "postgresql":
+        from loansvc.ledger.postgres import unhurried as without_limits
+
+        without_limits(connection)
+
+
+def streamed(connection: Connection, query: Select[Any]) -> Iterator[Row[Any]]:
+    """Every row of a query that reads everything, however long that takes; in memory are a few."""
+    unhurried(connection)
+    with connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}) as rows:
+        yield from rows
+
+
+REMEDIES = {
+    "sqlite": "Check the rights of file and folder and the disk; if it is no database, restore the "
+    "last backup that verifies.",
+    "postgresql": "Check that the server runs, that the database is there (createdb) and that "
+    "LOANSVC_DATABASE_URL has the right user and password.",
+}
+
+
+def cause_of(error: LedgerUnavailable, url: URL) -> str:
+    """What the database said, for the operator's eyes: one line without the password."""
+    cause = getattr(error.__cause__, "orig", error.__cause__)
+    said = " ".join(str(cause).split())
+    return said.replace(str(url.password), "***") if url.password else said
+
+
+def place_of(url: URL) -> str:
+    """What a URL names, without user and password: a file, or a database and its host."""
+    if url.get_backend_name() == "sqlite":
+        return url.database or ""
+    host = url.host or url.query.get("host") or "this machine"
+    return f"{url.database or ''} at {host if isinstance(host, str) else ', '.join(host)}"
 
 
 def _prepare_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
@@ -127,8 +220,38 @@ def is_damage(error: LedgerUnavailable) -> bool:
     """Whether the database's file is damaged, rather than busy, full or out of reach."""
     original = getattr(error.__cause__, "orig", None)
     code = getattr(original, "sqlite_errorcode", 0)
-    # The lower byte says what, the upper ones say where.
-    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    # SQLite: the lower byte says what, the upper ones say where. PostgreSQL: data, index.
+    in_sqlite = code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return in_sqlite or getattr(original, "sqlstate", None) in ("XX001", "XX002")
+
+
+Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+
+def put(connection: Connection, table: Table, rows: Rows) -> None:
+    """Insert rows, each in the place of the one with the same primary key."""
+    connection.execute(_insert(table, connection.dialect.name, in_place=True), rows)
+
+
+def put_new(connection: Connection, table: Table, rows: Rows) -> int:
+    """Insert rows that are not there yet, by their primary key; how many those were."""
+    statement = _insert(table, connection.dialect.name, in_place=False)
+    kept = connection.execute(statement, rows, execution_options={"preserve_rowcount": True})
+    return kept.rowcount
+
+
+@cache  # building a statement costs more than its answer
+def _insert(table: Table, dialect: str, *, in_place: bool) -> Insert:
+    keys = [column.name for column in table.primary_key]
+    # Two classes with the same methods, and no common one that has them.
+    statement: Any = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    if in_place:
+        others = {c.name: statement.excluded[c.name] for c in table.c if not c.primary_key}
+        statement = statement.on_conflict_do_update(index_elements=keys, set_=others)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=keys)
+    assert isinstance(statement, Insert)
+    return statement
 
 
 def leave_no_trace(engine: Engine) -> bool:
@@ -181,7 +304,12 @@ def downgrade(connection: Connection, to: str) -> None:
 
 def revisions() -> list[str]:
     """Every version of the tables that this program knows, newest first."""
-    return [script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()]
+    return [script.revision for script in scripts()]
+
+
+def scripts() -> Iterator[Script]:
+    """The migration to each version of the tables, newest first."""
+    return ScriptDirectory.from_config(_alembic()).walk_revisions()
 
 
 def _alembic() -> Config:

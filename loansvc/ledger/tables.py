@@ -37,6 +37,7 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
+ID = String(40).with_variant(String(64), "postgresql")  # SQLite minds no length
 
 entry = Table(
     "entry",
@@ -46,7 +47,7 @@ entry = Table(
     Column("decided_at", String(32), nullable=False),
     Column("client", String(64), nullable=False),
     Column("application_id", String(64), nullable=False),
-    Column("decision_id", String(40), nullable=False, unique=True),
+    Column("decision_id", ID, nullable=False, unique=True),
     Column("product", String(32), nullable=False),
     Column("outcome", String(16), nullable=False),
     Column("tier", String(8), nullable=False),

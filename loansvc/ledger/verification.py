@@ -14,11 +14,10 @@ from loansvc.ledger.chain import Entry, Problem, problems_of
 from loansvc.ledger.entries import Reading, entry_of
 from loansvc.ledger.fund import INSTITUTION, differences
 from loansvc.ledger.remains import ERASURES
-from loansvc.ledger.stores import damage
+from loansvc.ledger.stores import damage, streamed
 from loansvc.ledger.vault import Vault
 
 DAMAGED = "the database file is damaged"
-ROWS = 1000  # fetched at a time
 
 
 def verify(connection: Connection, vault: Vault) -> tuple[int, list[Problem]]:
@@ -117,5 +116,5 @@ def _rows(connection: Connection) -> Iterator[tuple[Entry, bytes | None]]:
         .join(tables.payload, tables.payload.c.sequence == tables.entry.c.sequence, isouter=True)
         .order_by(tables.entry.c.sequence)
     )
-    for row in connection.execution_options(yield_per=ROWS).execute(query):
+    for row in streamed(connection, query):
         yield entry_of(row), row.sealed

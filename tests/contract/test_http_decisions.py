@@ -12,6 +12,7 @@ from loansvc.application import PRODUCTS
 from tests.contract.conftest import Api, is_problem
 from tests.small import QIFANG, SHIQIAO, WANGTAN, a_document
 
+pytestmark = pytest.mark.usefixtures("both_databases")
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

@@ -10,6 +10,7 @@ import pytest
 from tests.contract.conftest import Api, is_problem
 from tests.small import TODAY, a_document, with_fund
 
+pytestmark = pytest.mark.usefixtures("both_databases")
 NAME = "EXAMPLE-20261123-credit_loan-000001"
 OUTCOMES = f"/v1/decisions/{NAME}/outcomes"
 ALL = ("decide", "read", "outcome")

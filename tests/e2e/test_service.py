@@ -23,6 +23,7 @@ from loansvc.ledger import Ledger
 from loansvc.registry import Registry
 from loansvc.underwriting import Underwriting
 from loansvc.web.schemas import load_application
+from tests import databases
 from tests.e2e.service import Service, an_example
 from tests.small import small_models
 
@@ -35,10 +36,16 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_models(tmp_path_factory.mktemp("small"))
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[Service]:
-    """One service; its home has a space in its name, as homes do."""
-    running = Service(tmp_path_factory.mktemp("e2e") / "my home", models).start()
+@pytest.fixture(scope="module", params=databases.KINDS)
+def service(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, models: Path
+) -> Iterator[Service]:
+    """One service on each kind of database; its home has a space in its name, as homes do."""
+    home = tmp_path_factory.mktemp("e2e") / "my home"
+    with databases.using(request.param):
+        url = databases.url_of(home)
+    settings = {} if request.param == databases.SQLITE else {"LOANSVC_DATABASE_URL": url}
+    running = Service(home, models, **settings).start()
     yield running
     running.close()
 

@@ -27,6 +27,7 @@ from loansvc.lending import AMOUNT_KINDS, Lending
 from loansvc.registry import Registry
 from loansvc.reviewing import By, Override, Review, Reviewing
 from loansvc.web.examples import invented_id_number
+from tests import databases
 from tests.small import NOON, an_application, publish_caps, small_models, small_underwriting
 
 PEOPLE = 5
@@ -320,11 +321,21 @@ class Fund(RuleBasedStateMachine):
         assert found["closing"]["guaranteed_yuan"] == sum(self.held_by_person().values())
 
 
-TestFund = Fund.TestCase
+class FundInPostgres(Fund):
+    """The same in the other database."""
+
+    @initialize(capital=capitals)
+    def begin(self, capital: int) -> None:
+        with databases.using(databases.POSTGRESQL):
+            super().begin(capital)
+
+
+TestFund, TestFundInPostgres = Fund.TestCase, FundInPostgres.TestCase
 TestFund.settings = settings(
     max_examples=40, stateful_step_count=30, deadline=None, derandomize=True,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
+TestFundInPostgres.settings = settings(TestFund.settings, max_examples=8)
 
 
 def test_the_editions_of_this_machine_are_in_force() -> None:

@@ -11,7 +11,8 @@ from loansvc.ledger import Ledger, rotation
 from loansvc.ledger.ciphers import COMMERCIAL, INTERNATIONAL, KEY_BYTES, digest, mac, seal, unseal
 from loansvc.ledger.vault import Vault
 from loansvc.settings import CRYPTOGRAPHY, Settings
-from tests.unit.test_ledger import ID_NUMBER, append, tampered
+from tests.databases import tampered
+from tests.unit.test_ledger import ID_NUMBER, append
 
 KEY = bytes(range(KEY_BYTES))
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
 
 from loansvc.decision import Exposure
 from loansvc.errors import (
@@ -25,6 +22,7 @@ from loansvc.lending import Lending
 from loansvc.policy import Fund
 from loansvc.underwriting import Underwriting
 from loansvc.web.examples import invented_id_number, invented_uscc
+from tests import databases
 from tests.small import (
     NOON,
     QIFANG,
@@ -65,7 +63,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def root(tmp_path: Path, models: Path, clock: Clock) -> Underwriting:
+def root(tmp_path: Path, models: Path, clock: Clock, both_databases: str) -> Underwriting:
     return small_underwriting(tmp_path, models=models, clock=clock)
 
 
@@ -400,10 +398,6 @@ def some_history(root: Underwriting, clock: Clock) -> None:
     decided(root, 4, applicant__related_parties=[invented_id_number(1)])
 
 
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "ledger.db"
-
-
 @pytest.mark.parametrize(
     ("statement", "says"),
     [
@@ -428,9 +422,9 @@ def test_a_projection_that_somebody_changed_is_found(
 ) -> None:
     some_history(root, clock)
     assert root.ledger.verify() == (7, [])
-    with closing(sqlite3.connect(database(tmp_path))) as connection:
-        assert connection.execute(statement).rowcount > 0
-        connection.commit()
+    before = contents(tmp_path)
+    databases.sql(tmp_path / "home", statement)
+    assert contents(tmp_path) != before
     _, problems = root.ledger.verify()
     assert problems
     assert all(says in problem.what and problem.follows for problem in problems)
@@ -442,9 +436,7 @@ def test_nothing_is_worked_out_anew_from_entries_that_are_not_whole(
     root: Underwriting, clock: Clock, tmp_path: Path
 ) -> None:
     some_history(root, clock)
-    with closing(sqlite3.connect(database(tmp_path))) as connection:
-        connection.execute("DELETE FROM payload WHERE sequence = 2")
-        connection.commit()
+    databases.sql(tmp_path / "home", "DELETE FROM payload WHERE sequence = 2")
     before = contents(tmp_path)
     with pytest.raises(LedgerDamaged):
         root.ledger.rebuild()
@@ -479,13 +471,10 @@ def test_an_older_ledger_that_is_damaged_stays_as_it_is(
 ) -> None:
     some_history(root, clock)
     as_0001_left_it(root)
-    with closing(sqlite3.connect(database(tmp_path))) as connection:
-        connection.execute(statement)
-        connection.commit()
+    databases.sql(tmp_path / "home", statement)
     with pytest.raises(SetupRefused, match="not upgraded"):
         reopened(tmp_path, create=True)
-    with closing(sqlite3.connect(database(tmp_path))) as connection:
-        assert connection.execute("SELECT * FROM alembic_version").fetchall() == [("0001",)]
+    assert databases.sql(tmp_path / "home", "SELECT * FROM alembic_version") == [("0001",)]
 
 
 def as_0001_left_it(root: Underwriting) -> None:
@@ -496,34 +485,33 @@ def as_0001_left_it(root: Underwriting) -> None:
 
 def reopened(tmp_path: Path, *, create: bool) -> Ledger:
     home = tmp_path / "home"
-    return Ledger.open(f"sqlite:///{database(tmp_path)}", home=home, create=create)
+    return Ledger.open(databases.url_of(home), home=home, create=create)
 
 
 def contents(tmp_path: Path) -> list[Any]:
-    with closing(sqlite3.connect(database(tmp_path))) as connection:
-        return [
-            row
-            for table in ("commitment", "fund_account", "related")
-            for row in sorted(connection.execute(f"SELECT * FROM {table}"))
-        ]
+    return [
+        row
+        for table in ("commitment", "fund_account", "related")
+        for row in sorted(databases.sql(tmp_path / "home", f"SELECT * FROM {table}"))
+    ]
 
 
-def test_the_tables_are_those_that_the_queries_know(root: Underwriting, tmp_path: Path) -> None:
+def test_the_tables_are_those_that_the_queries_know(root: Underwriting) -> None:
     """Migrations and `tables.py` say the same."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
     from loansvc.ledger.tables import metadata
 
-    engine = create_engine(f"sqlite:///{database(tmp_path)}")
-    with engine.connect() as connection:
+    with root.ledger.snapshot() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    engine.dispose()
 
 
 def test_the_projection_names_nobody(root: Underwriting, tmp_path: Path) -> None:
     with_fund(root, CAPITAL)
     decided(root, applicant__related_parties=[invented_id_number(2)])
-    for path in database(tmp_path).parent.iterdir():
+    data = [repr(databases.everything(tmp_path / "home")).encode()]
+    data += [path.read_bytes() for path in (tmp_path / "home").iterdir()]
+    for held in data:
         for party in (invented_id_number(1), invented_id_number(2), invented_uscc(1)):
-            assert party.encode() not in path.read_bytes(), path.name
+            assert party.encode() not in held

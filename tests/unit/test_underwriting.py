@@ -27,6 +27,8 @@ from tests.small import (
     small_underwriting,
 )
 
+pytestmark = pytest.mark.usefixtures("both_databases")
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Underwriting:

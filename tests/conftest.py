@@ -1,0 +1,32 @@
+"""What any test may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
+
+from tests import databases
+
+
+@pytest.fixture(params=databases.KINDS)
+def both_databases(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Runs the test once on each kind of database; its name."""
+    opened: list[Any] = []
+
+    def on_connect(connection: Any, _record: Any) -> None:
+        opened.append(connection)
+
+    event.listen(Pool, "connect", on_connect)
+    try:
+        with databases.using(request.param):
+            yield request.param
+    finally:
+        event.remove(Pool, "connect", on_connect)
+        # Whoever opens a ledger in a test need not close it; a server would run out of connections.
+        for connection in opened:
+            if request.param == databases.POSTGRESQL:
+                connection.close()

@@ -1,0 +1,81 @@
+"""Where tests keep their ledgers: in SQLite, or in PostgreSQL where a test asks for both.
+
+`pytestmark = pytest.mark.usefixtures("both_databases")` runs the tests of a module over each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from loansvc.ledger.tables import metadata
+from tests import postgres
+
+SQLITE, POSTGRESQL = KINDS = ("sqlite", "postgresql")
+_kind = SQLITE
+_made: set[str] = set()
+
+
+@contextmanager
+def using(kind: str) -> Iterator[None]:
+    """Keep the ledgers that come in this kind of database."""
+    global _kind  # noqa: PLW0603  # a test is of one kind at a time
+    before, _kind = _kind, kind
+    try:
+        yield
+    finally:
+        _kind = before
+
+
+def url_of(home: Path) -> str:
+    """The URL of the ledger of that home; made on first sight where it is PostgreSQL's."""
+    if _kind == SQLITE:
+        return f"sqlite:///{home / 'ledger.db'}"
+    name = _name(home)
+    if name not in _made:
+        postgres.shared().new(name)
+        _made.add(name)
+    return postgres.shared().url(name)
+
+
+def _name(home: Path) -> str:
+    return "t_" + hashlib.sha256(str(home.absolute()).encode()).hexdigest()[:16]
+
+
+def sql(home: Path, *statements: str) -> list[tuple[Any, ...]]:
+    """What somebody with the database at hand can do; the rows of the last statement.
+
+    Statements are SQLite's; bytes are written x'00'.
+    """
+    if _kind == SQLITE:
+        rows: list[tuple[Any, ...]] = []
+        with closing(sqlite3.connect(home / "ledger.db")) as connection:
+            for statement in statements:
+                rows = connection.execute(statement).fetchall()
+            connection.commit()
+        return rows
+    theirs = [re.sub(r"x'([0-9a-f]*)'", r"'\\x\1'::bytea", statement) for statement in statements]
+    return postgres.shared().sql(_name(home), *theirs)
+
+
+def everything(home: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table of the ledger, in order; by table."""
+    found = {}
+    for name in metadata.tables:
+        rows = sql(home, f"SELECT * FROM {name}")
+        found[name] = sorted(rows, key=repr)
+    return found
+
+
+def tampered(home: Path, *statements: str) -> None:
+    """Change what the database itself would not let anybody change."""
+    if _kind == SQLITE:
+        triggers = [f"DROP TRIGGER IF EXISTS entry_no_{change}" for change in ("update", "delete")]
+    else:
+        triggers = ["DROP TRIGGER IF EXISTS entry_never_changed ON entry"]
+    sql(home, *triggers, *statements)
