@@ -20,6 +20,7 @@ from loansvc.cli import (
     outcomes,
     policies,
     privacy,
+    proofs,
     registering,
     reporting,
     reviews,
@@ -51,11 +52,14 @@ for _group in (
     cards,
     service,
     privacy,
+    proofs,
     vaults,
     villages,
 ):
     for _command in _group.COMMANDS:
         loansvc.add_command(_command)
+for _command in proofs.LEDGER_COMMANDS:
+    service.ledger.add_command(_command)
 training.card.add_command(exporting.export_)
 for _command in registering.COMMANDS:
     villages.villages.add_command(_command)
