@@ -43,29 +43,46 @@ def verify(
     n_entries, problems = entries_verified(connection, vault, noted, payloads=payloads)
     # What does not follow from spoilt entries says nothing of its own.
     if payloads and all(problem.follows for problem in problems):
-        strangers: list[Problem] = []
-        recorded = _known(connection, vault, strangers)
-        problems += [*differences(connection, vault, recorded), *strangers]
+        problems += _following(connection, vault)
     if not problems:  # an index that does not fit its table gives other answers than the rows
         problems += (Problem(n_entries, f"{DAMAGED}: {what}") for what in damage(connection))
-    return n_entries, sorted(problems, key=lambda problem: problem.sequence)
+    worst = [problem for problem in problems if not problem.follows] or problems
+    return n_entries, sorted(worst, key=lambda problem: problem.sequence)
 
 
-def _known(
-    connection: Connection, vault: Vault, strangers: list[Problem]
-) -> Iterator[tuple[Entry, dict[str, Any]]]:
-    """Every entry with its payload; `strangers`: whose person the ledger would not know again."""
-    # Hashes and not the texts: a million people fit into memory.
-    known = {
-        hash((row.pseudonym, row.subject_ref)) for row in connection.execute(select(tables.subject))
-    }
-    for entry, payload in Reading(connection, vault).all_recorded():
-        name = _name_of(entry, payload)
-        marks = vault.pseudonyms(name) if name else ()
-        if name and not any(hash((mark, entry.subject_ref)) in known for mark in marks):
-            what = "the person or institution it is of would not be known again"
-            strangers.append(Problem(entry.sequence, what))
-        yield entry, payload
+class _Recorded:
+    """Every entry with its payload; keeps whose person the ledger would not know again."""
+
+    def __init__(self, connection: Connection, vault: Vault) -> None:
+        self._connection = connection
+        self._vault = vault
+        self.sequence = 0  # of the entry that was given last
+        self.strangers: list[Problem] = []
+
+    def __iter__(self) -> Iterator[tuple[Entry, dict[str, Any]]]:
+        subjects = self._connection.execute(select(tables.subject))
+        # Hashes and not the texts: a million people fit into memory.
+        known = {hash((row.pseudonym, row.subject_ref)) for row in subjects}
+        for entry, payload in Reading(self._connection, self._vault).all_recorded():
+            self.sequence = entry.sequence
+            name = _name_of(entry, payload)
+            marks = self._vault.pseudonyms(name) if name else ()
+            if name and not any(hash((mark, entry.subject_ref)) in known for mark in marks):
+                what = "the person or institution it is of would not be known again"
+                self.strangers.append(Problem(entry.sequence, what))
+            yield entry, payload
+
+
+def _following(connection: Connection, vault: Vault) -> list[Problem]:
+    """What of the tables that follow from the entries is not what follows."""
+    recorded = _Recorded(connection, vault)
+    try:
+        return [*differences(connection, vault, iter(recorded)), *recorded.strangers]
+    except LedgerDamaged:
+        return [Problem(recorded.sequence + 1, "its payload cannot be opened")]
+    # Whoever has the chain's key can write what no version of the program ever wrote.
+    except (KeyError, TypeError, ValueError):
+        return [Problem(recorded.sequence, "it holds what no entry can hold")]
 
 
 def _name_of(entry: Entry, payload: dict[str, Any]) -> str | None:
@@ -213,9 +230,10 @@ class _Tree:
 
     def _unlike(self, before: int, end: int, where: str, places: list[int]) -> Iterator[Problem]:
         """Entries up to `end` are not those that were signed; from where on, if that is known."""
-        if any(before < place <= end for place in places):
-            return  # it is told already
+        known = min((place for place in places if before < place <= end), default=None)
         changed = [at for at in self._changed if before < at <= end]
+        if known is not None and known <= min(changed, default=known):
+            return  # it is told already
         what = f"the checkpoint of {end} entries in {where} was signed over others"
         yield Problem(min(changed, default=before + 1), what)
 
@@ -275,5 +293,6 @@ def entry_rows(
         query = query.add_columns(sealed).outerjoin(
             tables.payload, tables.payload.c.sequence == entry.sequence
         )
-    for row in connection.execution_options(yield_per=ROWS).execute(query):
-        yield dict(zip(NAMES, row, strict=False)), row[-1] if payloads else None
+    for rows in connection.execution_options(yield_per=ROWS).execute(query).partitions():
+        for row in rows:
+            yield dict(zip(NAMES, row, strict=False)), row[-1] if payloads else None

@@ -48,7 +48,7 @@ class Refused(Exception):
 
 _ENCODER = json.JSONEncoder(
     # `default`: a database may hold bytes where text was written; that is a change, not an error.
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=repr,
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=repr, check_circular=False,
 )  # fmt: skip
 
 
@@ -57,7 +57,8 @@ def canonical(fields: Mapping[str, Any]) -> bytes:
 
     Sorted keys, no spaces, UTF-8: the same bytes from any language.
     """
-    content = {name: value for name, value in fields.items() if name != "hash"}
+    content = dict(fields)
+    content.pop("hash", None)
     return _ENCODER.encode(content).encode("utf-8", "surrogateescape")
 
 

@@ -189,19 +189,18 @@ def test_what_does_not_go_on_from_what_was_signed_is_never_signed(
     assert problems(ledger)
 
 
-def rewritten(ledger: Ledger, home: Path, k: int, *, with_head: bool = True) -> None:
+def rewritten(ledger: Ledger, home: Path, k: int, **changes: str) -> None:
     """Entry k changed and everything after it made to fit, by somebody who has the chain's key."""
     with closing(sqlite3.connect(home / "ledger.db")) as connection:
         connection.row_factory = sqlite3.Row
         rows = [dict(r) for r in connection.execute("SELECT * FROM entry ORDER BY sequence")]
     statements, previous = [], rows[k - 2]["hash"] if k > 1 else rows[0]["previous_hash"]
     for row in rows[k - 1 :]:
-        row |= {"previous_hash": previous, "tier": "GX" if row["sequence"] == k else row["tier"]}
-        previous = entry_hash(row)
-        statements.append(
-            f"UPDATE entry SET tier = '{row['tier']}', previous_hash = '{row['previous_hash']}', "
-            f"hash = '{previous}' WHERE sequence = {row['sequence']}"
-        )
+        row["previous_hash"] = previous
+        row.update((changes or {"tier": "GX"}) if row["sequence"] == k else {})
+        row["hash"] = previous = entry_hash(row)
+        values = ", ".join(f"{name} = '{row[name]}'" for name in NAMES if name != "sequence")
+        statements.append(f"UPDATE entry SET {values} WHERE sequence = {row['sequence']}")
     mac = ledger._vault.head_mac(len(rows), previous)
     statements.append(f"UPDATE chain_head SET hash = '{previous}', mac = '{mac}'")
     tampered(home, *statements)
@@ -215,6 +214,23 @@ def test_a_chain_rewritten_with_its_key_is_found_by_the_checkpoint(
     rewritten(ledger, tmp_path, 4)
     [(sequence, what)] = problems(ledger)
     assert (sequence, "checkpoint of 9 entries in the ledger" in what) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "expected"),
+    [
+        ("decided_at", "no moment", "it holds what no entry can hold"),
+        ("subject_ref", "nobody", "the key of its payload is missing or was changed"),
+        ("decision_id", "dec_other", "its payload cannot be opened"),
+    ],
+)
+def test_what_no_entry_can_hold_is_named_even_where_the_chain_fits(
+    ledger: Ledger, tmp_path: Path, column: str, value: str, expected: str
+) -> None:
+    """Verifying tells it; it does not end in the middle."""
+    filled(ledger, 1, 4)
+    rewritten(ledger, tmp_path, 3, **{column: value})
+    assert (3, expected) in problems(ledger)
 
 
 def test_without_tables_of_the_tree_the_file_beside_tells(ledger: Ledger, tmp_path: Path) -> None:
