@@ -33,10 +33,10 @@ def write_whole(
                 os.link(part, path)
     finally:
         part.unlink(missing_ok=True)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the folder's own entries last: without this a crash may forget a new file."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

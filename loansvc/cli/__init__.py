@@ -21,6 +21,7 @@ from loansvc.cli import (
     outcomes,
     policies,
     privacy,
+    proofs,
     registering,
     reporting,
     reviews,
@@ -52,12 +53,13 @@ for _group in (
     cards,
     service,
     privacy,
+    proofs,
     vaults,
     villages,
 ):
     for _command in _group.COMMANDS:
         loansvc.add_command(_command)
-for _command in keeping.LEDGER_COMMANDS:
+for _command in (*keeping.LEDGER_COMMANDS, *proofs.LEDGER_COMMANDS):
     service.ledger.add_command(_command)
 training.card.add_command(exporting.export_)
 for _command in registering.COMMANDS:

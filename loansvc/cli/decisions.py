@@ -137,7 +137,15 @@ def client_of(root: Underwriting, application_id: str, client: str | None) -> st
     Raises:
         NotFound: several clients used the id and none is named.
     """
-    clients = root.clients_of(application_id)
+    return chosen(root.clients_of(application_id), client)
+
+
+def chosen(clients: list[str], client: str | None) -> str:
+    """The client that is meant, of those who used an application_id.
+
+    Raises:
+        NotFound: there are several and none is named.
+    """
     if client is None and len(clients) > 1:
         raise NotFound(
             f"Several clients used this application_id: {', '.join(clients)}. "

@@ -182,10 +182,14 @@ def ledger() -> None:
 
 
 @ledger.command()
+@click.option("--checkpoint", "outside", multiple=True,
+              type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="A file of checkpoints that was kept elsewhere. May be repeated.")  # fmt: skip
+@click.option("--entries-only", is_flag=True, help="Chain, tree and checkpoints; no payloads.")
 @as_json
-def verify(*, json_: bool) -> None:
+def verify(*, outside: tuple[Path, ...], entries_only: bool, json_: bool) -> None:
     """Check every row: nothing edited, removed or reordered."""
-    n_entries, problems = open_ledger().verify()
+    n_entries, problems = open_ledger().verify(outside=outside, entries_only=entries_only)
     if json_:
         rows = [{"sequence": p.sequence, "what": p.what} for p in problems]
         print_json({"entries": n_entries, "problems": rows})

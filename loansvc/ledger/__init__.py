@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, select
 
 from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
-from loansvc.ledger import tables
+from loansvc.ledger import kept, tables
 from loansvc.ledger.chain import Entry, Problem
 from loansvc.ledger.ciphers import INTERNATIONAL
 from loansvc.ledger.entries import Reading, Writing
@@ -41,7 +41,8 @@ from loansvc.ledger.stores import (
     unhurried,
     writers,
 )
-from loansvc.ledger.vault import Vault
+from loansvc.ledger.tiles import make_anew
+from loansvc.ledger.vault import SIGNING, Vault
 from loansvc.ledger.verification import DAMAGED, entries_verified, verify
 
 __all__ = ["Entry", "Ledger", "Problem", "Reading", "Subject", "Vault", "Writing", "is_there"]
@@ -112,6 +113,7 @@ class Ledger:
         with database_errors(), engine.connect() as connection:
             check(connection)
             revision = revision_of(connection)
+            signed_before = revision is not None and _signed_before(connection)
         if not create and revision != revisions()[0]:
             raise SetupRefused(
                 "The ledger's tables are not of this version. Run: loansvc ledger upgrade"
@@ -123,8 +125,9 @@ class Ledger:
             )
         # Keys are only ever made for a new ledger: beside an old one, new keys would open nothing.
         vault = Vault.open(
-            home / "vault.json", given=vault_keys, create=create and revision is None, suite=suite
-        )
+            home / "vault.json", given=vault_keys, create=create and revision is None, suite=suite,
+            complete=create and not signed_before,
+        )  # fmt: skip
         if create and revision != revisions()[0]:
             migrate(engine, vault)
         ledger = cls(engine, vault, home=home, busy_timeout_ms=busy_timeout_ms)
@@ -208,36 +211,58 @@ class Ledger:
         finally:
             self._cleaning.release()
 
-    def verify(self) -> tuple[int, list[Problem]]:
+    def verify(
+        self, *, outside: Sequence[Path] = (), entries_only: bool = False
+    ) -> tuple[int, list[Problem]]:
         """How many entries there are, and every row that is not what was written.
 
-        Finds what was edited, removed or reordered, in entries and payloads, and a rewritten
-        chain or a tail cut off, through the marked head. An older copy of the whole database is
-        not found here: that needs a checkpoint kept elsewhere. Where the entries are whole, the
-        tables that follow from them are worked out anew and compared.
+        Finds what was edited, removed or reordered, in entries and payloads; a rewritten chain or
+        a tail cut off, through the marked head and the checkpoints. Those are read from the
+        database, from the file beside it, and from files kept elsewhere (`outside`), which alone
+        tell of an older copy of everything. Where the entries are whole, the tables that follow
+        from them are worked out anew and compared, unless `entries_only`.
         """
+        # Before the snapshot: what stands in the file was in the database first.
+        noted = self._noted()
+        noted += [(path.name, note) for path in outside for note in kept.notes_in(path)]
         try:
             with self.snapshot() as connection:
                 unhurried(connection)
-                return verify(connection, self._vault.refresh())
+                vault = self._vault.refresh()
+                return verify(connection, vault, noted, entries_only=entries_only)
         except LedgerUnavailable as error:
             if not is_damage(error):
                 raise
             return 0, [Problem(0, DAMAGED)]
 
     def rebuild(self) -> int:
-        """Work commitments and account out anew from the entries; how many entries there are.
+        """Work everything out anew that follows from the entries; how many entries there are.
+
+        Checkpoints of the file that the database lacks are put back.
 
         Raises:
             LedgerDamaged: the entries themselves are not whole; nothing is changed.
         """
+        noted = self._noted()
         with self.transaction() as connection:
             unhurried(connection)
-            n_entries, problems = entries_verified(connection, self._vault.refresh())
-            if problems:
+            n_entries, problems = entries_verified(connection, self._vault.refresh(), noted)
+            if not all(problem.follows for problem in problems):
                 raise LedgerDamaged("The entries are not whole. See: loansvc ledger verify")
-            rebuild(connection, self._vault, Reading(connection, self._vault).all_recorded())
+            reading = Reading(connection, self._vault)
+            rebuild(connection, self._vault, reading.all_recorded())
+            make_anew(connection, reading.vault.signatures(), (note for _, note in noted))
         return n_entries
+
+    def _noted(self) -> list[tuple[str, str]]:
+        """The notes of the file beside the database, each with where it is from."""
+        return [(kept.NAME, note) for note in kept.notes_in(self.home / kept.NAME)]
+
+
+def _signed_before(connection: Connection) -> bool:
+    ring = tables.keyring.c
+    query = select(ring.version).where(ring.purpose == SIGNING)
+    return connection.execute(query).first() is not None
 
 
 def _make(home: Path) -> None:

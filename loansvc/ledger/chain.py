@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from loansvc.ledger.ciphers import INTERNATIONAL, digest, digest_like
+from loansvc.ledger.verifier import GENESIS, canonical
 
 KINDS = (
     "decision", "outcome", "fund", "review", "override", "dispute", "erasure", "administration",
 )  # fmt: skip
-GENESIS = "sha256:" + "0" * 64  # what the first entry names as its predecessor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,26 +41,17 @@ class Entry:
     hash: str
 
 
+NAMES = tuple(Entry.__slots__)
+
+
 def sha256(data: bytes) -> str:
     """A digest with its algorithm in front."""
     return digest(data)
 
 
 def entry_hash(fields: Mapping[str, Any], suite: str = INTERNATIONAL) -> str:
-    """The hash of an entry's fields, all but the hash itself, in canonical JSON.
-
-    Sorted keys, no spaces, UTF-8: the same bytes from any language.
-    """
-    return digest(_canonical(fields), suite)
-
-
-def _canonical(fields: Mapping[str, Any]) -> bytes:
-    content = {name: value for name, value in fields.items() if name != "hash"}
-    # `default`: a database may hold bytes where text was written; that is a change, not an error.
-    text = json.dumps(
-        content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=repr
-    )
-    return text.encode("utf-8", "surrogateescape")
+    """The hash of an entry's fields, all but the hash itself, in canonical JSON."""
+    return digest(canonical(fields), suite)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,28 +66,33 @@ class Problem:
     follows: bool = False
 
 
-def problems_of(rows: Iterable[tuple[Entry, object]]) -> Iterable[Problem | Entry]:
-    """Every problem of a chain in order, and last of all its last entry (nothing when empty).
+class Chain:
+    """A chain as it is read, from its first entry or from one that is known."""
 
-    `rows` are entries ordered by sequence, each with its sealed payload.
-    """
-    sequence, previous, last = 0, GENESIS, None
-    for entry, sealed in rows:
-        if entry.sequence != sequence + 1:
-            yield Problem(
-                sequence + 1, f"entries {sequence + 1} to {entry.sequence - 1} are missing"
-            )
-        elif entry.previous_hash != previous:
-            yield Problem(entry.sequence, "does not follow the entry before it")
-        if digest_like(entry.hash, _canonical(asdict(entry))) != entry.hash:
-            yield Problem(entry.sequence, "the entry was changed")
-        if sealed is None:
-            yield Problem(entry.sequence, "its payload is missing")
-        elif (
-            not isinstance(sealed, bytes)
-            or digest_like(entry.payload_digest, sealed) != entry.payload_digest
-        ):
-            yield Problem(entry.sequence, "its payload was changed")
-        sequence, previous, last = entry.sequence, entry.hash, entry
-    if last is not None:
-        yield last
+    def __init__(self, sequence: int = 0, last_hash: str = GENESIS) -> None:
+        self.sequence = sequence
+        self.hash = last_hash
+
+    def take(self, fields: Mapping[str, Any], data: bytes) -> list[Problem]:
+        """What is wrong with the next entry; `data` are its canonical bytes."""
+        found = []
+        sequence: int = fields["sequence"]
+        due = self.sequence + 1
+        if sequence != due:
+            found.append(Problem(due, f"entries {due} to {sequence - 1} are missing"))
+        elif fields["previous_hash"] != self.hash:
+            found.append(Problem(sequence, "does not follow the entry before it"))
+        if digest_like(fields["hash"], data) != fields["hash"]:
+            found.append(Problem(sequence, "the entry was changed"))
+        self.sequence, self.hash = sequence, fields["hash"]
+        return found
+
+
+def payload_problem(fields: Mapping[str, Any], sealed: object) -> list[Problem]:
+    """What is wrong with the sealed payload of an entry."""
+    if sealed is None:
+        return [Problem(fields["sequence"], "its payload is missing")]
+    known = fields["payload_digest"]
+    if not isinstance(sealed, bytes) or digest_like(known, sealed) != known:
+        return [Problem(fields["sequence"], "its payload was changed")]
+    return []

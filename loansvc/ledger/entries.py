@@ -18,13 +18,14 @@ from loansvc.errors import Erased, LedgerDamaged
 from loansvc.ledger import tables
 from loansvc.ledger.acts import FINAL_OUTCOME, Act, Acts, in_state
 from loansvc.ledger.book import Movement
-from loansvc.ledger.chain import GENESIS, Entry, entry_hash
+from loansvc.ledger.chain import Entry, entry_hash
 from loansvc.ledger.ciphers import digest
 from loansvc.ledger.fund import FundReading, FundWriting, Rebuilt
 from loansvc.ledger.remains import ERASURES, NOT_ERASED, is_erased
 from loansvc.ledger.sealing import Subject
 from loansvc.ledger.stores import streamed
 from loansvc.ledger.vault import Vault
+from loansvc.ledger.verifier import GENESIS, Checkpoint, Refused
 
 # Built once: every decision asks them, and building one costs more than its answer.
 _ENTRY, _KEY = tables.entry.c, tables.subject_key.c
@@ -44,6 +45,7 @@ ALL_RECORDED = (
     .join(tables.subject_key, _KEY.subject_ref == _ENTRY.subject_ref, isouter=True)
     .order_by(_ENTRY.sequence)
 )
+NEWEST = select(tables.checkpoint).order_by(tables.checkpoint.c.size.desc()).limit(1)
 HEAD = select(tables.chain_head)
 ADD_SUBJECT, ADD_KEY = insert(tables.subject), insert(tables.subject_key)
 ADD_ENTRY, ADD_PAYLOAD = insert(tables.entry), insert(tables.payload)
@@ -141,6 +143,26 @@ class Reading:
         if sealed is None:
             raise _cannot_be_opened(entry.sequence)
         return subject.unseal(sealed, entry.decision_id)
+
+    def checkpoint(self, size: int | None = None) -> Checkpoint | None:
+        """The signed root over the first `size` entries, or the newest one; None where none is.
+
+        Raises:
+            LedgerDamaged: what stands there was not signed by this installation.
+        """
+        query = NEWEST if size is None else NEWEST.where(tables.checkpoint.c.size == size)
+        row = self._connection.execute(query).first()
+        if row is None:
+            return None
+        try:
+            checkpoint = self._vault.signatures().checked(row.note)
+        except Refused:
+            checkpoint = None
+        if checkpoint is None or checkpoint.size != row.size:
+            raise LedgerDamaged(
+                f"The checkpoint of {row.size} entries was changed. Run: loansvc ledger verify"
+            )
+        return checkpoint
 
     def find_subject(self, id_number: str) -> Subject | None:
         """The person with this ID number, if the ledger knows one."""

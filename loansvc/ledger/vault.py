@@ -1,9 +1,10 @@
 """Vault: the outer keys, and with them pseudonyms, wrapped data keys, and the mark of the head.
 
-Three purposes, three keys, so that no table can be joined through a shared one:
+A key of its own for each purpose, so that no table can be joined through a shared one:
     pseudonym        HMAC of an ID number, versioned; an unkeyed hash would be no pseudonym
     key_encryption   wraps the data key of each person
     chain            HMAC of the head of the chain, so that rewriting the rows is not enough
+    signing          signs checkpoints of the tree over the chain, for whoever keeps them elsewhere
 The keys lie in a file of mode 0600 made on first start, or come from the environment. Of each
 purpose the highest version is the current one, unless `current` names another; the others are for
 what was written before. A key of the commercial suite has `sm:` before its BASE64, and what follows
@@ -26,10 +27,13 @@ from typing import Any, NamedTuple
 
 from loansvc.errors import LedgerDamaged, SetupRefused
 from loansvc.files import alone_in, write_whole
+from loansvc.ledger import signing
 from loansvc.ledger.ciphers import COMMERCIAL, INTERNATIONAL, KEY_BYTES, mac, seal, unseal
 
 log = logging.getLogger("loansvc.ledger")
-PURPOSES = ("pseudonym", "key_encryption", "chain")
+SIGNING = "signing"
+PURPOSES = ("pseudonym", "key_encryption", "chain", SIGNING)
+GIVEN = "LOANSVC_VAULT_KEYS"
 DOMAIN = b"loansvc resident id\x00"  # keeps these pseudonyms apart from any other use of the key
 PARTY_DOMAIN = b"loansvc related party\x00"  # so that `related` cannot be joined with `subject`
 CURRENT = "current"
@@ -64,17 +68,19 @@ class Vault:
 
     @classmethod
     def open(
-        cls, path: Path, *, given: str = "", create: bool = False, suite: str = INTERNATIONAL
-    ) -> Vault:
+        cls, path: Path, *, given: str = "", create: bool = False, complete: bool = False,
+        suite: str = INTERNATIONAL,
+    ) -> Vault:  # fmt: skip
         """The vault from the environment's JSON if given, else from the file.
 
-        `create`: make the file with new keys, of that suite, if it is not there.
+        `create`: make the file with new keys, of that suite, if it is not there. `complete`: add
+        a signing key to a file of a version that had none.
 
         Raises:
             SetupRefused: the keys are missing, malformed or readable by others.
         """
         if given:
-            return cls(_parse(given, "LOANSVC_VAULT_KEYS"))
+            return cls(_parse(given, GIVEN))
         if not path.exists():
             if not create:
                 raise SetupRefused(
@@ -84,6 +90,8 @@ class Vault:
             _create(path, suite)
         if path.stat().st_mode & 0o077:
             raise SetupRefused(f"{path.name} can be read by others. Run: chmod 600 {path}")
+        if complete:
+            _complete(path, suite)
         return cls(_parse(path.read_bytes(), path.name), path)
 
     def refresh(self) -> Vault:
@@ -123,6 +131,12 @@ class Vault:
     def suite_of(self, purpose: str, version: int) -> str:
         """The suite of one key."""
         return self._keys.of[purpose][version].suite
+
+    def signatures(self) -> signing.Signatures:
+        """How checkpoints are signed and checked: with the current key, with any of them."""
+        keys = self._keys.of[SIGNING]
+        secrets_ = {version: (key.suite, key.secret) for version, key in keys.items()}
+        return signing.Signatures(secrets_, self.current(SIGNING))
 
     def fingerprints(self) -> dict[tuple[str, int], str]:
         """What the ledger remembers of each key, so that a wrong one is noticed at start."""
@@ -208,7 +222,7 @@ def add_key(path: Path, purpose: str, suite: str) -> int:
         document = json.loads(path.read_bytes())
         versions = document[purpose]
         version = max(map(int, versions)) + 1
-        versions[str(version)] = _new_key(suite)
+        versions[str(version)] = _new_key(purpose, suite)
         document.get(CURRENT, {}).pop(purpose, None)
         _write(path, document)
     return version
@@ -222,14 +236,28 @@ def drop_key(path: Path, purpose: str, version: int) -> None:
         _write(path, document)
 
 
-def _new_key(suite: str) -> str:
+def _new_key(purpose: str, suite: str) -> str:
     secret = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    if purpose == SIGNING and not signing.is_known(suite):
+        suite = INTERNATIONAL
     return MARK_OF_SUITE[suite] + secret
+
+
+def _complete(path: Path, suite: str) -> None:
+    """Give the file a signing key if it has none; whole and 0600 as before."""
+    with alone_in(path.parent):
+        try:
+            document = json.loads(path.read_bytes())
+        except ValueError:
+            return  # reading it says what is wrong
+        if isinstance(document, dict) and SIGNING not in document:
+            document[SIGNING] = {"1": _new_key(SIGNING, suite)}
+            _write(path, document)
 
 
 def _create(path: Path, suite: str) -> None:
     # Of two processes starting at once one wins, and the other reads the winner's keys.
-    text = json.dumps({p: {"1": _new_key(suite)} for p in PURPOSES}, indent=1) + "\n"
+    text = json.dumps({p: {"1": _new_key(p, suite)} for p in PURPOSES}, indent=1) + "\n"
     write_whole(path, text.encode(), part_folder=path.parent, replace=False)
 
 
@@ -259,10 +287,21 @@ def _parse(text: str | bytes, name: str) -> Keys:
         }
     except (ValueError, AttributeError, TypeError):
         keys, current = {}, {}
-    if not set(PURPOSES) <= keys.keys():
+    missing = set(PURPOSES) - keys.keys()
+    if missing == {SIGNING}:
+        raise SetupRefused(
+            f"{name} has no signing key, with which checkpoints of the ledger are signed. "
+            + (
+                'Add "signing": {"1": BASE64} of 32 bytes there: openssl rand -base64 32'
+                if name == GIVEN
+                else "Restore the newest vault.json, or where the ledger never had one: "
+                "loansvc ledger upgrade"
+            )
+        )
+    if missing:
         raise SetupRefused(
             f"{name} does not hold the outer keys as JSON: "
-            '{"pseudonym": {"1": BASE64}, "key_encryption": …, "chain": …}.'
+            '{"pseudonym": {"1": BASE64}, "key_encryption": …, "chain": …, "signing": …}.'
         )
     every = [key for versions in keys.values() for key in versions.values()]
     if any(len(key.secret) != KEY_BYTES for key in every) or not all(keys.values()):

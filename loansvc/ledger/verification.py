@@ -1,58 +1,87 @@
-"""Verification: every row held against what was written, and the tables that follow from it."""
+"""Verification: every row held against what was written, and the tables that follow from it.
+
+The entries are read once, in order, whatever their number: the chain from one to the next, each
+payload against its digest, and the tree against every checkpoint that there is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from loansvc.errors import LedgerDamaged
 from loansvc.ledger import tables
 from loansvc.ledger.administration import INSTALLATION
-from loansvc.ledger.chain import Entry, Problem, problems_of
-from loansvc.ledger.entries import Reading, entry_of
+from loansvc.ledger.chain import NAMES, Chain, Entry, Problem, payload_problem
+from loansvc.ledger.entries import Reading
 from loansvc.ledger.fund import INSTITUTION, differences
+from loansvc.ledger.merkle import HASH, LEVELS, WIDTH, Growing
 from loansvc.ledger.remains import ERASURES
 from loansvc.ledger.stores import damage, streamed
+from loansvc.ledger.tiles import FIND as FIND_TILE
+from loansvc.ledger.tiles import n_hashes, n_tiles
 from loansvc.ledger.vault import Vault
+from loansvc.ledger.verifier import Refused, canonical, leaf_hash
 
 DAMAGED = "the database file is damaged"
 
 
-def verify(connection: Connection, vault: Vault) -> tuple[int, list[Problem]]:
-    """How many entries there are, and every row that is not what was written, in order."""
-    last, problems = _rows_verified(connection, vault)
+def verify(
+    connection: Connection, vault: Vault, noted: Iterable[tuple[str, str]] = (), *,
+    entries_only: bool = False,
+) -> tuple[int, list[Problem]]:  # fmt: skip
+    """How many entries there are, and every row that is not what was written, in order.
+
+    `noted`: checkpoints from outside the database, each with where it is from. `entries_only`:
+    without payloads and without the tables that follow from them.
+    """
+    payloads = not entries_only
+    n_entries, problems = entries_verified(connection, vault, noted, payloads=payloads)
+    # What does not follow from spoilt entries says nothing of its own.
+    if payloads and all(problem.follows for problem in problems):
+        problems += _following(connection, vault)
     if not problems:  # an index that does not fit its table gives other answers than the rows
-        problems += (Problem(last, f"{DAMAGED}: {what}") for what in damage(connection))
-    return last, sorted(problems, key=lambda problem: problem.sequence)
+        problems += (Problem(n_entries, f"{DAMAGED}: {what}") for what in damage(connection))
+    worst = [problem for problem in problems if not problem.follows] or problems
+    return n_entries, sorted(worst, key=lambda problem: problem.sequence)
 
 
-def _rows_verified(connection: Connection, vault: Vault) -> tuple[int, list[Problem]]:
-    last, problems = entries_verified(connection, vault)
-    if not problems:  # what does not follow from spoilt entries says nothing of its own
-        strangers: list[Problem] = []
-        recorded = _known(connection, vault, strangers)
-        problems += differences(connection, vault, recorded)
-        problems += strangers
-    return last, problems
+class _Recorded:
+    """Every entry with its payload; keeps whose person the ledger would not know again."""
+
+    def __init__(self, connection: Connection, vault: Vault) -> None:
+        self._connection = connection
+        self._vault = vault
+        self.sequence = 0  # of the entry that was given last
+        self.strangers: list[Problem] = []
+
+    def __iter__(self) -> Iterator[tuple[Entry, dict[str, Any]]]:
+        subjects = self._connection.execute(select(tables.subject))
+        # Hashes and not the texts: a million people fit into memory.
+        known = {hash((row.pseudonym, row.subject_ref)) for row in subjects}
+        for entry, payload in Reading(self._connection, self._vault).all_recorded():
+            self.sequence = entry.sequence
+            name = _name_of(entry, payload)
+            marks = self._vault.pseudonyms(name) if name else ()
+            if name and not any(hash((mark, entry.subject_ref)) in known for mark in marks):
+                what = "the person or institution it is of would not be known again"
+                self.strangers.append(Problem(entry.sequence, what))
+            yield entry, payload
 
 
-def _known(
-    connection: Connection, vault: Vault, strangers: list[Problem]
-) -> Iterator[tuple[Entry, dict[str, Any]]]:
-    """Every entry with its payload; `strangers`: whose person the ledger would not know again."""
-    # Hashes and not the texts: a million people fit into memory.
-    known = {
-        hash((row.pseudonym, row.subject_ref)) for row in connection.execute(select(tables.subject))
-    }
-    for entry, payload in Reading(connection, vault).all_recorded():
-        name = _name_of(entry, payload)
-        marks = vault.pseudonyms(name) if name else ()
-        if name and not any(hash((mark, entry.subject_ref)) in known for mark in marks):
-            what = "the person or institution it is of would not be known again"
-            strangers.append(Problem(entry.sequence, what))
-        yield entry, payload
+def _following(connection: Connection, vault: Vault) -> list[Problem]:
+    """What of the tables that follow from the entries is not what follows."""
+    recorded = _Recorded(connection, vault)
+    try:
+        return [*differences(connection, vault, iter(recorded)), *recorded.strangers]
+    except LedgerDamaged:
+        return [Problem(recorded.sequence + 1, "its payload cannot be opened")]
+    # Whoever has the chain's key can write what no version of the program ever wrote.
+    except (KeyError, TypeError, ValueError):
+        return [Problem(recorded.sequence, "it holds what no entry can hold")]
 
 
 def _name_of(entry: Entry, payload: dict[str, Any]) -> str | None:
@@ -62,30 +91,164 @@ def _name_of(entry: Entry, payload: dict[str, Any]) -> str | None:
     return {"fund": INSTITUTION, "administration": INSTALLATION}.get(entry.kind)
 
 
-def entries_verified(connection: Connection, vault: Vault) -> tuple[int, list[Problem]]:
-    """How many entries there are, and what is wrong with them, their head and their keys."""
-    last, problems = _chained(connection, vault)
-    return last.sequence if last else 0, [*problems, *_without_key(connection, vault)]
+def entries_verified(
+    connection: Connection, vault: Vault, noted: Iterable[tuple[str, str]] = (), *,
+    payloads: bool = True,
+) -> tuple[int, list[Problem]]:  # fmt: skip
+    """How many entries there are, and what is wrong with them, their head, tree and keys."""
+    signed = _signed(connection, vault, noted)
+    chain, tree = Chain(), _Tree(connection, signed)
+    problems: list[Problem] = []
+    for fields, sealed in entry_rows(connection, payloads=payloads):
+        data = canonical(fields)
+        problems += chain.take(fields, data)
+        if payloads:
+            problems += payload_problem(fields, sealed)
+        tree.add(leaf_hash(data))
+    problems += _head_problems(connection, vault, chain)
+    problems += tree.problems(problems)
+    if payloads:
+        problems += _without_key(connection, vault)
+    return chain.sequence, problems + signed.problems
 
 
-def _chained(connection: Connection, vault: Vault) -> tuple[Entry | None, list[Problem]]:
-    """The last entry, and what is wrong with the entries and their head."""
-    found = list(problems_of(_rows(connection)))
+def _head_problems(connection: Connection, vault: Vault, chain: Chain) -> Iterator[Problem]:
     head = connection.execute(select(tables.chain_head)).first()
-    last = found.pop() if found and isinstance(found[-1], Entry) else None
-    problems = [p for p in found if isinstance(p, Problem)]
-    assert last is None or isinstance(last, Entry)
-    n_entries = last.sequence if last else 0
+    n_entries = chain.sequence
     if head is None:
-        if last is not None:
-            problems.append(Problem(n_entries, "the head of the chain is missing"))
+        if n_entries:
+            yield Problem(n_entries, "the head of the chain is missing")
     elif not vault.head_fits(head.sequence, head.hash, head.mac):
-        problems.append(Problem(head.sequence, "the head of the chain was changed"))
+        yield Problem(head.sequence, "the head of the chain was changed")
     elif head.sequence > n_entries:
-        problems.append(Problem(n_entries + 1, "entries at the end are missing"))
-    elif last is not None and (head.sequence, head.hash) != (n_entries, last.hash):
-        problems.append(Problem(n_entries, "the chain does not end in its head"))
-    return last, problems
+        yield Problem(n_entries + 1, "entries at the end are missing")
+    elif n_entries and (head.sequence, head.hash) != (n_entries, chain.hash):
+        yield Problem(n_entries, "the chain does not end in its head")
+
+
+# --- checkpoints ----------------------------------------------------------------------------------
+
+
+@dataclass
+class _Signed:
+    """The roots that were signed, by size; what is wrong with the notes themselves."""
+
+    roots: dict[int, dict[bytes, str]] = field(default_factory=dict)  # root: where it is noted
+    recorded: int = 0  # the size that the tiles are of
+    problems: list[Problem] = field(default_factory=list)
+
+
+IN_DATABASE = "the ledger"
+
+
+def _signed(connection: Connection, vault: Vault, noted: Iterable[tuple[str, str]]) -> _Signed:
+    """Every checkpoint, its signature checked; those of the file must stand in the database too."""
+    signed, signatures, last = _Signed(), vault.signatures(), 0
+    recorded = set()
+    rows = select(tables.checkpoint).order_by(tables.checkpoint.c.size)
+    for row in streamed(connection, rows):
+        try:
+            checkpoint = signatures.checked(str(row.note))
+        except Refused as refused:
+            signed.problems.append(Problem(row.size, f"its checkpoint was changed: {refused}"))
+            continue
+        if (checkpoint.size, checkpoint.at) != (row.size, row.at):
+            signed.problems.append(Problem(row.size, "its checkpoint was replaced"))
+            continue
+        signed.roots.setdefault(row.size, {})[checkpoint.root] = IN_DATABASE
+        signed.recorded = row.size
+        recorded.add(row.size)
+    for where, note in noted:
+        try:
+            checkpoint = signatures.checked(note)
+        except Refused as refused:
+            problem = f"a checkpoint in {where} cannot be believed: {refused}"
+            signed.problems.append(Problem(last + 1, problem))
+            continue
+        last = checkpoint.size
+        signed.roots.setdefault(last, {}).setdefault(checkpoint.root, where)
+        if last not in recorded:
+            problem = f"its checkpoint in {where} is not in the ledger"
+            signed.problems.append(Problem(last, problem, follows=True))
+    return signed
+
+
+class _Tree:
+    """The tree as the entries give it, held against checkpoints and tiles on the way."""
+
+    def __init__(self, connection: Connection, signed: _Signed) -> None:
+        self._connection = connection
+        self._signed = signed
+        self._growing = Growing(self._hold)
+        self._changed: list[int] = []  # first entries of which a tile says otherwise
+        self._n_tiles = 0
+        self._ends: list[tuple[int, str]] = []  # sizes that hold ("") or where another is noted
+
+    def add(self, leaf: bytes) -> None:
+        """One more leaf."""
+        self._growing.add(leaf)
+        roots = self._signed.roots.get(self._growing.size)
+        if roots is not None:
+            here = self._growing.root()
+            others = [where for root, where in roots.items() if root != here]
+            self._ends.append((self._growing.size, others[0] if others else ""))
+
+    def _hold(self, level: int, position: int, hashes: bytes) -> None:
+        n = n_hashes(self._signed.recorded, level, position)
+        found = self._connection.execute(
+            FIND_TILE, {"at_level": level, "at_position": position}
+        ).scalar()
+        self._n_tiles += found is not None
+        hashes = hashes[: n * HASH]
+        if (found or b"") != hashes:
+            at = _first_difference(found if isinstance(found, bytes) else b"", hashes)
+            width = 1 << LEVELS * level
+            self._changed.append((position * WIDTH + at) * width + 1)
+
+    def problems(self, known: Iterable[Problem]) -> Iterator[Problem]:
+        """What checkpoints and tiles say that the entries themselves do not."""
+        for level, position, hashes in self._growing.edges():
+            self._hold(level, position, hashes)
+        size, places = self._growing.size, sorted(problem.sequence for problem in known)
+        before, spoilt = 0, False
+        for end, where in self._ends:
+            if where:
+                spoilt = True
+                yield from self._unlike(before, end, where, places)
+            before = end
+        beyond = max(self._signed.roots, default=0)
+        if beyond > size:
+            yield Problem(size + 1, f"entries up to {beyond} were signed and are missing")
+        elif not spoilt and not places:
+            n = n_tiles(self._signed.recorded)
+            count = select(func.count()).select_from(tables.tile)
+            if self._changed:
+                yield Problem(min(self._changed), "its tile of the tree was changed", follows=True)
+            elif self._connection.execute(count).scalar() != n:
+                yield Problem(size, "there are tiles of no entries", follows=True)
+
+    def _unlike(self, before: int, end: int, where: str, places: list[int]) -> Iterator[Problem]:
+        """Entries up to `end` are not those that were signed; from where on, if that is known."""
+        known = min((place for place in places if before < place <= end), default=None)
+        changed = [at for at in self._changed if before < at <= end]
+        if known is not None and known <= min(changed, default=known):
+            return  # it is told already
+        what = f"the checkpoint of {end} entries in {where} was signed over others"
+        yield Problem(min(changed, default=before + 1), what)
+
+
+def _first_difference(one: bytes, other: bytes) -> int:
+    """The place of the first hash in which two tiles differ."""
+    n = min(len(one), len(other)) // HASH
+    pairs = (
+        at
+        for at in range(n)
+        if one[at * HASH : at * HASH + HASH] != other[at * HASH : at * HASH + HASH]
+    )
+    return next(pairs, n)
+
+
+# --- keys -----------------------------------------------------------------------------------------
 
 
 def _without_key(connection: Connection, vault: Vault) -> Iterator[Problem]:
@@ -93,28 +256,41 @@ def _without_key(connection: Connection, vault: Vault) -> Iterator[Problem]:
 
     And each erasure that left the key where it was.
     """
-    opened = set()
-    for row in connection.execute(select(tables.subject_key)):
-        try:
-            vault.unwrap(row.subject_ref, row.key_version, row.wrapped)
-        except LedgerDamaged:
-            continue
-        opened.add(row.subject_ref)
     erased = {row.application_id: row.sequence for row in connection.execute(ERASURES)}
-    entry = tables.entry.c
-    first = select(entry.subject_ref, func.min(entry.sequence)).group_by(entry.subject_ref)
-    for ref, sequence in connection.execute(first):
-        if ref not in opened and ref not in erased:
-            yield Problem(sequence, "the key of its payload is missing or was changed")
-        elif ref in opened and ref in erased:
-            yield Problem(erased[ref], "the key that it destroyed is there again")
-
-
-def _rows(connection: Connection) -> Iterator[tuple[Entry, bytes | None]]:
-    query = (
-        select(tables.entry, tables.payload.c.sealed)
-        .join(tables.payload, tables.payload.c.sequence == tables.entry.c.sequence, isouter=True)
-        .order_by(tables.entry.c.sequence)
+    entry, key = tables.entry.c, tables.subject_key.c
+    firsts = select(entry.subject_ref, func.min(entry.sequence).label("sequence"))
+    first = firsts.group_by(entry.subject_ref).subquery()
+    query = select(first, key.key_version, key.wrapped).join_from(
+        first, tables.subject_key, key.subject_ref == first.c.subject_ref, isouter=True
     )
     for row in streamed(connection, query):
-        yield entry_of(row), row.sealed
+        opens = row.wrapped is not None and _opens(vault, row)
+        if not opens and row.subject_ref not in erased:
+            yield Problem(row.sequence, "the key of its payload is missing or was changed")
+        elif opens and row.subject_ref in erased:
+            yield Problem(erased[row.subject_ref], "the key that it destroyed is there again")
+
+
+def _opens(vault: Vault, row: Row[Any]) -> bool:
+    try:
+        vault.unwrap(row.subject_ref, row.key_version, row.wrapped)
+    except LedgerDamaged:
+        return False
+    return True
+
+
+def entry_rows(
+    connection: Connection, *, payloads: bool, until: int | None = None
+) -> Iterator[tuple[dict[str, Any], object]]:
+    """The fields of every entry, in order, and its sealed payload (None unless asked for)."""
+    entry = tables.entry.c
+    query = select(*(entry[name] for name in NAMES)).order_by(entry.sequence)
+    if until is not None:
+        query = query.where(entry.sequence <= until)
+    if payloads:
+        sealed = tables.payload.c.sealed
+        query = query.add_columns(sealed).outerjoin(
+            tables.payload, tables.payload.c.sequence == entry.sequence
+        )
+    for row in streamed(connection, query):
+        yield dict(zip(NAMES, row, strict=False)), row[-1] if payloads else None

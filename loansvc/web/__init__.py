@@ -11,7 +11,7 @@ from flask import Flask, Response, g, request
 from loansvc.identifiers import holds_id_number
 from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting
-from loansvc.web import api, docs, outcomes, privacy, probes, problems, reviews
+from loansvc.web import api, docs, outcomes, privacy, probes, problems, receipts, reviews
 from loansvc.web.admission import Admission
 from loansvc.web.probes import Readiness
 from loansvc.web.strict_json import MOST_BYTES
@@ -53,6 +53,7 @@ def create_app(underwriting: Underwriting | None = None, settings: Settings | No
     app.register_blueprint(api.blueprint)
     app.register_blueprint(outcomes.blueprint)
     app.register_blueprint(reviews.blueprint)
+    app.register_blueprint(receipts.blueprint)
     app.register_blueprint(privacy.blueprint)
     app.register_blueprint(docs.blueprint)
     return app

@@ -7,6 +7,7 @@ from typing import Any
 
 from loansvc.application import PRODUCTS
 from loansvc.editions import COUNTY, EVERY_KIND, KINDS, ROLES
+from loansvc.ledger.chain import NAMES
 from loansvc.ledger.commitments import KINDS as OUTCOME_KINDS
 from loansvc.ledger.commitments import STATES as LOAN_STATES
 from loansvc.policy import DATE_FACTS, OUTCOMES, SCORE_GRADES, SHARERS, TIERS
@@ -26,6 +27,7 @@ Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
 WHOLE: Schema = {"type": "integer"}
 DAY: Schema = {"type": "string", "format": "date"}
+HASH: Schema = {"type": "string", "pattern": "^[A-Za-z0-9+/]{43}=$"}
 TRUTH: Schema = {"type": "boolean"}
 
 
@@ -310,6 +312,21 @@ ERASURE = _object(
     }
 )  # fmt: skip
 
+CONSISTENCY = _or_null(_object({"from": WHOLE, "path": _list(HASH)}))
+RECEIPT = _object(
+    {
+        "entry": _object(dict.fromkeys(NAMES, TEXT) | {"sequence": WHOLE}),
+        "leaf_index": WHOLE, "tree_size": WHOLE, "inclusion_path": _list(HASH),
+        "checkpoint": TEXT, "consistency": CONSISTENCY,
+    }
+)  # fmt: skip
+CHECKPOINT = _object(
+    {
+        "size": WHOLE, "root": HASH, "at": INSTANT, "checkpoint": TEXT, "keys": _list(TEXT),
+        "consistency": CONSISTENCY,
+    }
+)  # fmt: skip
+
 SCHEMAS: dict[str, Schema] = {
     "Decision": _object(DECISION, optional=tuple(ACTS)),
     "PreviewAnswer": _object(PREVIEW),
@@ -359,6 +376,8 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "Fund": FUND,
+    "Receipt": RECEIPT,
+    "Checkpoint": CHECKPOINT,
     "ErasureAnswer": ERASURE,
     "Village": VILLAGE,
     "VillageList": _page("Village"),

@@ -102,7 +102,7 @@ def openapi_document(underwriting: Underwriting) -> dict[str, Any]:
 
 def _tag(path: str) -> str:
     """The heading under which an address stands."""
-    if path.startswith(("/v1/decisions", "/v1/previews", "/v1/reviews")):
+    if path.startswith(("/v1/decisions", "/v1/previews", "/v1/reviews", "/v1/checkpoints")):
         return "Decisions"
     if path.startswith("/v1/erasures"):
         return "Privacy"
@@ -270,6 +270,21 @@ LIST_PARAMETERS = [
     _query("to", {"type": "string", "format": "date"}, "Decided on or before this day."),
     *PAGE_PARAMETERS,
 ]
+ENTRIES = {"type": "integer", "minimum": 1, "maximum": 10**18 - 1}
+SINCE = _query("from", ENTRIES, "The size of an earlier checkpoint, to be proved a beginning.")
+SIZE = _query("size", ENTRIES, "The checkpoint of this size; the newest if left out.")
+RECEIPT_SAYS = """Keep it: `verify.py` (`loansvc ledger verifier`) checks it without this service.
+
+It is checked against the public key that you were given when you joined. The entry is one leaf of a
+Merkle tree (RFC 6962, SHA-256) over the whole ledger; of other entries the receipt tells hashes
+alone. With `from`, the size of a checkpoint that you kept, it proves too that nothing signed then
+was changed since. A checkpoint is made for it if none covers the decision yet. After an erasure it
+stays as it is."""
+CHECKPOINT_SAYS = """Name, number of entries, root of the tree, time and signature, as a note.
+
+The note has the form of C2SP tlog-checkpoint. One is made at least every 60 seconds or 1,000
+entries while decisions come in. Keep one from time to time, apart from this service: nobody can
+then rewrite what came before it, whatever keys they have."""
 OUTCOME_EXAMPLES = {
     "disbursed": {"value": {"reference": "D-1", "kind": "disbursed", "on": "2026-11-25",
                             "amount_yuan": 120_000}},
@@ -344,6 +359,16 @@ def _paths(examples: dict[str, Any]) -> dict[str, Any]:
             get: _operation("listOutcomes", "What became of a loan, oldest first", "read",
                             {200: _answer("OutcomeList", "Reports and standing.")},
                             (*READ_ERRORS, 404, 410), **one)},
+        "/v1/decisions/{application_id}/receipt": {
+            get: _operation("getReceipt", "Proof that the decision is in the signed ledger", "read",
+                            {200: _answer("Receipt", "Entry, path and checkpoint.")},
+                            (*READ_ERRORS, 404), at_length=RECEIPT_SAYS,
+                            parameters=[APPLICATION_ID, SINCE])},
+        "/v1/checkpoints": {
+            get: _operation("getCheckpoint", "The newest signed checkpoint of the ledger", "read",
+                            {200: _answer("Checkpoint", "It, and the keys that sign here.")},
+                            (*READ_ERRORS, 404), at_length=CHECKPOINT_SAYS,
+                            parameters=[SINCE, SIZE])},
         "/v1/erasures": {
             "post": _operation(
                 "erase", "Destroy the key of one person, at every client", "admin",

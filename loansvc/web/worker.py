@@ -21,6 +21,7 @@ from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
 from loansvc.errors import InvalidRequest, LoanError
+from loansvc.web.checkpointing import checkpoints_made
 from loansvc.web.problems import problem_document
 
 HEAD = (
@@ -67,7 +68,16 @@ class Deadlines:
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """A thread worker that refuses what is not HTTP as a problem, and quotes none of it."""
+    """A thread worker that refuses what is not HTTP as a problem, and quotes none of it.
+
+    It makes the checkpoints of the ledger too, in a thread beside those that answer.
+    """
+
+    def run(self) -> None:
+        """Serve until told to stop, and make checkpoints meanwhile."""
+        root = self.wsgi.extensions["underwriting"]
+        with checkpoints_made(root.ledger, root.clock):
+            super().run()
 
     def init_process(self) -> None:
         """Start; a worker that cannot is started again while the others serve on.

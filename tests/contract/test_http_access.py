@@ -20,6 +20,7 @@ OPERATIONS_OF_ONE = (
     "/v1/decisions/{}/replay",
     "/v1/decisions/{}/outcomes",
     "/v1/decisions/{}/disputes",
+    "/v1/decisions/{}/receipt",
 )
 A_REPORT = {"reference": "D-1", "kind": "disbursed", "on": TODAY.isoformat(), "amount_yuan": 1000}
 OF_A_DECISION: dict[str, Any] = {  # what is sent to an address below that of a decision

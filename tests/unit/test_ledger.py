@@ -14,8 +14,9 @@ from sqlalchemy.exc import IntegrityError
 
 from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
 from loansvc.ledger import Ledger, is_there, tables
-from loansvc.ledger.chain import GENESIS, Entry, Problem, entry_hash
+from loansvc.ledger.chain import Entry, Problem, entry_hash
 from loansvc.ledger.remains import ERASURES, IS_ERASED, NOT_ERASED
+from loansvc.ledger.verifier import GENESIS
 from tests import databases
 from tests.databases import tampered
 
@@ -45,12 +46,12 @@ def a_payload(number: int) -> dict[str, Any]:
     return {"n": number, "application": {"applicant": applicant}, "decision": decision}
 
 
-def append(ledger: Ledger, number: int, *, outcome: str = "approve") -> Entry:
+def append(ledger: Ledger, number: int, *, outcome: str = "approve", client: str = "bank") -> Entry:
     with ledger.writing() as writing:
         subject = writing.subject_for(ID_NUMBER)
         return writing.append(
             subject, a_payload(number), kind="decision",
-            decided_at=f"2026-11-23T12:00:{number % 60:02d}.000+08:00", client="bank",
+            decided_at=f"2026-11-23T12:00:{number % 60:02d}.000+08:00", client=client,
             application_id=f"A-{number}", decision_id=f"dec_{number}", product="credit_loan",
             outcome=outcome, tier="G1", scorecard=DIGEST, villages=DIGEST, policy=DIGEST,
             rates=DIGEST,
