@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
@@ -220,7 +220,8 @@ class Underwriting:
     ) -> list[tuple[Entry, dict[str, Any]]]:  # fmt: skip
         """Decisions of people who were erased, with what remains of them; filters as of `page`.
 
-        What remains: amount and shares of an approval (`ledger/remains.py`), of others nothing.
+        What remains: amount and shares of an approval (`ledger/remains.py`), of others nothing;
+        under `override`, in the shape of its payload, what a person decided.
         """
         with self.ledger.reading() as ledger:
             entries = ledger.page(
@@ -228,10 +229,8 @@ class Underwriting:
                 until=until,
             )  # fmt: skip
             remains = ledger.remains() if entries else {}
-        return [
-            (e, remains.get(e.subject_ref, {}).get(e.sequence, {}).get("decision", {}))
-            for e in entries
-        ]
+            overrides = ledger.acts.of_erased() if entries else {}
+        return [(e, _remaining(e, remains.get(e.subject_ref, {}), overrides)) for e in entries]
 
     def clients_of(self, application_id: str) -> list[str]:
         """The clients that used this application_id, for the operator's shell."""
@@ -375,6 +374,18 @@ def recorded_of(entry: Entry, payload: dict[str, Any]) -> Recorded:
         exposure=Exposure(**exposure, fund=Fund(**fund) if fund else None),
         decision=payload["decision"],
     )
+
+
+def _remaining(
+    decision: Entry, remains: Mapping[int, dict[str, Any]],
+    overrides: Mapping[tuple[str, str], tuple[int, str]],
+) -> dict[str, Any]:  # fmt: skip
+    """What remains of a decision, and under `override` of what a person decided about it."""
+    left: dict[str, Any] = dict(remains.get(decision.sequence, {}).get("decision", {}))
+    if override := overrides.get((decision.client, decision.application_id)):
+        sequence, outcome = override
+        left["override"] = {"override": {"outcome": outcome}, **remains.get(sequence, {})}
+    return left
 
 
 def _same_again(recorded: Recorded, application: Application) -> Recorded:

@@ -85,6 +85,15 @@ class Acts:
             found.setdefault((act[0].client, act[0].application_id), []).append(act)
         return {d.sequence: tuple(found.get((d.client, d.application_id), ())) for d in decisions}
 
+    def of_erased(self) -> dict[tuple[str, str], tuple[int, str]]:
+        """Sequence and outcome of each override about somebody who was erased.
+
+        By client and application of the decision; what else it said cannot be opened.
+        """
+        columns = (_ENTRY.client, _ENTRY.application_id, _ENTRY.sequence, _ENTRY.outcome)
+        rows = self._connection.execute(select(*columns).where(_kind("override"), ~NOT_ERASED))
+        return {(r.client, r.application_id): (r.sequence, r.outcome) for r in rows}
+
     def reviews(
         self, client: str | None, *, state: str | None, before: int | None, limit: int
     ) -> list[Act]:

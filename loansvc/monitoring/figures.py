@@ -119,15 +119,16 @@ def figures_of_erased(outcome: str, remains: Mapping[str, Any]) -> Figures:
 
     >>> shares = {"shares_percent": {"bank": 20, "local_guarantor": 40}}
     >>> left = {"offer": {"amount_yuan": 50_000}, "guarantee": shares}
-    >>> figures_of_erased("approve", left).local_guarantor_yuan
-    20000
+    >>> found = figures_of_erased("approve", left)
+    >>> found.local_guarantor_yuan, found.finally_approved_yuan
+    (20000, 50000)
     """
-    counted = {"applications": 1, COUNTS[outcome]: 1}
-    if outcome != "approve" or not remains:
-        return Figures(**counted)
+    counted = Figures(applications=1, **{COUNTS[outcome]: 1})
+    counted += final_figures({"outcome": outcome, **remains}, remains.get("override"))
+    if outcome != "approve":
+        return counted
     amount, shares = remains["offer"]["amount_yuan"], remains["guarantee"]["shares_percent"]
-    return Figures(
-        **counted,
+    return counted + Figures(
         approved_yuan=amount,
         guaranteed_yuan=share_yuan(amount, 100 - shares["bank"]),
         local_guarantor_yuan=share_yuan(amount, shares["local_guarantor"]),

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
-from loansvc.errors import InvalidReview, NotFound, OutcomeRefused, ReviewRefused
+from loansvc.errors import Erased, InvalidReview, NotFound, OutcomeRefused, ReviewRefused
 from loansvc.ledger.entries import NO_EDITIONS
 from loansvc.lending import Lending
+from loansvc.monitoring.reading import decided_between, erased_between
+from loansvc.monitoring.report import report
+from loansvc.privacy import Privacy
 from loansvc.reviewing import By, Dispute, Override, Review, Reviewing
 from loansvc.reviewing.facts import due_on
 from loansvc.reviewing.showing import shown
@@ -634,3 +637,58 @@ def test_every_code_has_both_texts() -> None:
     texts += [(zh, en) for _, zh, en in OVERRIDE_REASONS.values()]
     assert all(zh and en and zh != en for zh, en in texts)
     assert ReviewRefused.texts.keys() >= {"four_eyes", "rules_stand"}
+
+
+# --- of people who were erased --------------------------------------------------------------------
+
+
+def erase(root: Underwriting, number: int) -> None:
+    Privacy(root).erase(
+        an_application(number).applicant.id_number, reason="withdrawn", reference=f"E-{number}",
+        by="bank", approver="officer",
+    )  # fmt: skip
+
+
+def test_nothing_can_be_done_about_a_decision_on_an_erased_person(root: Underwriting) -> None:
+    name = decided(root, **NO_CONSENT)
+    ask(root, name)
+    erase(root, 1)
+    before = root.ledger.verify()
+    reviewing = Reviewing(root)
+    for act in (
+        lambda: ask(root, name),
+        lambda: close(root, name),
+        lambda: dispute(root, name),
+        lambda: reviewing.disputes(name, client="bank"),
+        lambda: reviewing.decision(name, client="bank"),
+        lambda: reviewing.explain(name, client="bank"),
+    ):
+        with pytest.raises(Erased):
+            act()
+    assert reviewing.queue(client="bank", limit=9) == ([], None)
+    assert root.ledger.verify() == before
+
+
+def test_fund_and_report_still_count_what_people_decided_of_the_erased(root: Underwriting) -> None:
+    """A person approved 50,000, took one approval back and confirmed another; one waits."""
+    lending = with_fund(root, 1_000_000)
+    names = [decided(root, 1, **NO_CONSENT), *(decided(root, number) for number in (2, 3))]
+    decided(root, 4, **NO_CONSENT)
+    for name in names:
+        ask(root, name)
+    close(root, names[0], amount_yuan=50_000)
+    close(root, names[1], "decline")
+    close(root, names[2], reason="confirmed")
+    of: dict[str, Any] = {"since": TODAY, "until": TODAY}
+    before = report(decided_between(root, TODAY, TODAY), root.registry, **of).total
+    for number in range(1, 5):
+        erase(root, number)
+    assert root.ledger.verify()[1] == []
+    assert lending.fund()["reserved_yuan"] == 0
+    erased = erased_between(root, TODAY.isoformat(), TODAY.isoformat())
+    after = report([], root.registry, erased=erased, **of).total
+    for name in ("applications", "approved_yuan", "by_person", "finally_approved",
+                 "finally_declined", "finally_approved_yuan"):  # fmt: skip
+        assert getattr(after, name) == getattr(before, name), name
+    assert (after.by_person, after.finally_approved, after.finally_declined) == (3, 2, 1)
+    assert after.finally_approved_yuan == 170_000
