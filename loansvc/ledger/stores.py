@@ -174,6 +174,8 @@ def _prepare_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
         # A row that somebody spoilt must be readable, so that `verify` can name it.
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         connection.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
+        # To undo one block of a group takes a journal: in memory, for /tmp may be read-only.
+        connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits
         connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
@@ -259,6 +261,9 @@ def leave_no_trace(engine: Engine) -> bool:
 
     SQLite overwrites what is deleted in the database; its log still has the pages of before, until
     it is brought over and cut to nothing. PostgreSQL keeps old rows until the tables are rewritten.
+
+    Raises:
+        LedgerUnavailable: the disk did not let it.
     """
     if engine.dialect.name != "sqlite":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -279,6 +284,8 @@ def leave_no_trace(engine: Engine) -> bool:
         finally:
             cursor.execute(f"PRAGMA busy_timeout = {patience_ms}")
         return not busy
+    except sqlite3.Error as error:  # past SQLAlchemy, so not as its own errors
+        raise LedgerUnavailable from error
     finally:
         raw.close()
 
