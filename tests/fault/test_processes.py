@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.service import Service, wait_for
-from tests.fault.traffic import BROKEN, N_CLIENTS, survived, traffic
+from tests.fault.traffic import BROKEN, N_CLIENTS, RECOVERY_S, survived, traffic
 from tests.small import small_models
 
 KILLING_S, KILL_EVERY_S = 60.0, 2.0
-RECOVERY_S = 5.0
 
 
 @pytest.fixture(scope="module")
