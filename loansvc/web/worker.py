@@ -1,8 +1,8 @@
 """Worker: gunicorn's gthread, silent about what it could not read, and patient for so long only.
 
 A body longer than it was declared is read on as the next request; gunicorn would quote that
-"request line" in its answer and in the log, and it may hold somebody's ID number. A caller that
-sends a byte a second would hold a thread for ever: the time to read a request has one bound.
+"request line" in its answer and in the log, and it may hold somebody's ID number. Slow callers wait
+outside (`arrivals`); where only a thread can read on, the time to do so is bounded.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any
 from gunicorn import util
 from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.http.errors import ParseException
-from gunicorn.workers.gthread import ThreadWorker
 
 from loansvc.errors import InvalidRequest, LoanError
+from loansvc.web.arrivals import HEADER_SECONDS, LOOK_EVERY_SECONDS, PollingWorker
 from loansvc.web.checkpointing import checkpoints_made
 from loansvc.web.logs import PatientHandler
 from loansvc.web.problems import problem_document
@@ -31,11 +31,7 @@ HEAD = (
     "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: {request_id}\r\n"
     "Content-Length: {length}\r\n\r\n"
 )
-
-
-HEADER_SECONDS = 5.0  # to read the line and the headers of a request
-BODY_SECONDS = 10.0  # from then on, to read its body and answer
-LOOK_EVERY_SECONDS = 0.25
+BODY_SECONDS = 10.0  # from the headers on, to read the body and answer
 BOOT_AGAIN_SECONDS = 1.0  # so that a folder that cannot be read is not read all the time
 
 
@@ -69,7 +65,7 @@ class Deadlines:
             self.enforce()
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+class Worker(PollingWorker):
     """A thread worker that refuses what is not HTTP as a problem, and quotes none of it.
 
     It makes the checkpoints of the ledger too, in a thread beside those that answer.

@@ -13,7 +13,6 @@ import json
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,6 +41,7 @@ from loansvc.underwriting import now
 from loansvc.web.examples import example_application
 from loansvc.web.schemas import load_application
 from tests.e2e.service import PATIENCE_S, Service, free_port, wait_for
+from tests.load import DECIDED, DECISIONS, Load, an_application, closed_load
 from tests.small import small_models
 
 pytestmark = pytest.mark.bench
@@ -163,45 +163,6 @@ def test_what_would_change_the_answer(capsys: pytest.CaptureFixture) -> None:
                   f"{max(taken):>7.1f}{n_told / len(taken):>12.0%}")  # fmt: skip
 
 
-class Load:
-    """Keep-alive connections that send as fast as they are answered."""
-
-    def __init__(self, port: int, n_connections: int, requests: Callable[[], bytes]) -> None:
-        self._port, self._requests = port, requests
-        self._until = 0.0
-        self._turn = threading.Lock()
-        self.taken: list[float] = []
-        self.statuses: set[int] = set()
-        self._threads = [threading.Thread(target=self._send) for _ in range(n_connections)]
-
-    def run(self, path: str, key: str, seconds: float) -> Load:
-        self._path = path
-        self._headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
-        self._until = time.perf_counter() + seconds
-        for thread in self._threads:
-            thread.start()
-        for thread in self._threads:
-            thread.join()
-        return self
-
-    def _send(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
-        taken, statuses = [], set()
-        while (started := time.perf_counter()) < self._until:
-            with self._turn:
-                body = self._requests()
-            started = time.perf_counter()
-            connection.request("POST", self._path, body, self._headers)
-            response = connection.getresponse()
-            response.read()
-            taken.append(time.perf_counter() - started)
-            statuses.add(response.status)
-        connection.close()
-        with self._turn:
-            self.taken += taken
-            self.statuses |= statuses
-
-
 @contextmanager
 def bare_server(folder: Path, worker_class: str) -> Iterator[int]:
     """gunicorn with one constant reply and as many workers as ours: the floor of this stack."""
@@ -245,23 +206,14 @@ def _over_http(
     gthread: int,
 ) -> None:  # fmt: skip
     service = Service(tmp_path / "home", models[0], LOANSVC_LOG_LEVEL="error").start()
-    number = itertools.count(1)
-    today = now().date()
+    today, firsts = now().date(), itertools.count(1, 2_000)
     template = json.dumps(example_application("credit_loan", today=today, number=0)).encode()
-
-    def same() -> bytes:
-        return template
-
-    def fresh() -> bytes:
-        i = next(number)
-        return json.dumps(example_application("credit_loan", today=today, number=i)).encode()
-
-    kinds: dict[str, tuple[int, str, Callable[[], bytes]]] = {
-        "bare reply, sync": (sync, "/", same),
-        "bare reply, gthread": (gthread, "/", same),
-        "preview": (service.port, "/v1/previews", same),
-        "decide, new (on disk)": (service.port, "/v1/decisions", fresh),
-        "decide, same id again": (service.port, "/v1/decisions", same),
+    kinds: dict[str, tuple[int, str, Callable[[int], bytes]]] = {
+        "bare reply, sync": (sync, "/", lambda _: template),
+        "bare reply, gthread": (gthread, "/", lambda _: template),
+        "preview": (service.port, "/v1/previews", lambda _: template),
+        "decide, new (on disk)": (service.port, DECISIONS, an_application),
+        "decide, same id again": (service.port, DECISIONS, lambda _: template),
     }
     try:
         key = service.key
@@ -270,11 +222,13 @@ def _over_http(
             found: dict[str, list[Load]] = {name: [] for name in kinds}
             for _ in range(ROUNDS_HTTP):
                 for name, (port, path, body) in kinds.items():
-                    load = Load(port, n, body).run(path, key, SECONDS / ROUNDS_HTTP)
-                    assert load.statuses <= {200, 201}, (name, load.statuses)
+                    load = Load(port, key, path=path, body_of=body)
+                    with closed_load(load, n_clients=n, first=next(firsts)):
+                        time.sleep(SECONDS / ROUNDS_HTTP)
+                    assert load.count().keys() <= DECIDED, (name, load.count())
                     found[name].append(load)
             for name, loads in found.items():
-                taken = sorted(t for load in loads for t in load.taken)
+                taken = sorted(a.seconds for load in loads for a in load.attempts)
                 per_second = len(taken) / SECONDS
                 p50, p99 = taken[len(taken) // 2], taken[len(taken) * 99 // 100]
                 rows.append((n, name, per_second, p50 * 1000, p99 * 1000))

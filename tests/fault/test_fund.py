@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import random
@@ -11,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -21,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.service import PATIENCE_S, Answer, Service, an_example, wait_for
+from tests.load import until_answered
 from tests.small import an_application, publish_caps, small_models, small_underwriting, with_fund
 
 pytestmark = pytest.mark.fault
@@ -49,18 +48,6 @@ def service(tmp_path: Path, models: Path) -> Iterator[Service]:
     assert stated.returncode == 0, stated.stderr
     yield running
     running.close()
-
-
-def until_answered(service: Service, document: dict[str, Any]) -> Answer:
-    """The answer, the same application sent again until there is one."""
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        with suppress(OSError, http.client.HTTPException):
-            answer = service.post(document)
-            if answer.status != 503:
-                return answer
-        time.sleep(0.02)
-    raise AssertionError("not answered in time")
 
 
 def rows(service: Service, sql: str) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import json
 import os
@@ -22,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.service import PATIENCE_S, Answer, Service, an_example, wait_for
+from tests.load import ledger_holds, until_answered
 from tests.small import small_models
 
 pytestmark = pytest.mark.fault
@@ -42,55 +42,27 @@ def service(tmp_path: Path, models: Path) -> Iterator[Service]:
     running.close()
 
 
-def until_answered(service: Service, number: int) -> tuple[Answer, int]:
-    """The answer, the same application sent again as often as it takes; and how often."""
-    until = time.monotonic() + PATIENCE_S
-    for attempt in itertools.count(1):
-        with suppress(OSError, http.client.HTTPException):
-            answer = service.post(an_example(number))
-            if answer.status != 503:
-                return answer, attempt
-            assert 1 <= int(answer.headers["Retry-After"]) <= 5
-        assert time.monotonic() < until, "not answered in time"
-        time.sleep(0.02)
-    raise AssertionError
-
-
-def everything_is_there(service: Service, answers: dict[int, Answer]) -> None:
-    """Each acknowledged decision once, as answered, in a chain that verifies."""
-    verified = service.run("ledger", "verify", "--json")
-    assert verified.returncode == 0, verified.stderr
-    assert json.loads(verified.stdout) == {"entries": len(answers), "problems": []}
-    with closing(sqlite3.connect(service.home / "ledger.db")) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        names = [row[0] for row in connection.execute("SELECT application_id FROM entry")]
-    assert sorted(names) == sorted(an_example(n)["application_id"] for n in answers)
-    for number, answer in answers.items():
-        again = service.post(an_example(number))
-        assert (again.status, again.body) == (200, answer.body)
-
-
 def test_killed_workers_lose_and_double_nothing(service: Service) -> None:
     """kill -9 of a random worker after every fifty answers, eight clients sending all the while."""
     answered, n_killed, chance = itertools.count(1), 0, random.Random(20261123)
     turn = threading.Lock()
 
-    def send(number: int) -> tuple[int, Answer, int]:
+    def send(number: int) -> Answer:
         nonlocal n_killed
-        answer, attempts = until_answered(service, number)
+        answer = until_answered(service, an_example(number))
         with turn:
             if next(answered) % KILL_EVERY == 0:
                 alive = wait_for("a worker to kill", service.workers)
                 with suppress(ProcessLookupError):
                     os.kill(chance.choice(alive), signal.SIGKILL)
                     n_killed += 1
-        return number, answer, attempts
+        return answer
 
     with ThreadPoolExecutor(N_CLIENTS) as clients:
-        sent = list(clients.map(send, range(N_APPLICATIONS)))
+        answers = dict(enumerate(clients.map(send, range(N_APPLICATIONS))))
     assert n_killed >= 5
-    assert {answer.status for _, answer, _ in sent} <= {200, 201}
-    everything_is_there(service, {number: answer for number, answer, _ in sent})
+    assert {answer.status for answer in answers.values()} <= {200, 201}
+    ledger_holds(service, answers, n_entries=N_APPLICATIONS)
 
 
 def test_a_killed_service_loses_and_doubles_nothing(service: Service) -> None:
@@ -99,7 +71,7 @@ def test_a_killed_service_loses_and_doubles_nothing(service: Service) -> None:
     half = threading.Event()
 
     def send(number: int) -> None:
-        answers[number] = until_answered(service, number)[0]
+        answers[number] = until_answered(service, an_example(number))
         if len(answers) == 50:
             half.set()
 
@@ -110,7 +82,7 @@ def test_a_killed_service_loses_and_doubles_nothing(service: Service) -> None:
         service.start()
         for one in sent:
             one.result()
-    everything_is_there(service, answers)
+    ledger_holds(service, answers, n_entries=len(answers))
 
 
 def test_callers_who_leave_before_the_answer_find_one_decision(service: Service) -> None:
@@ -123,8 +95,8 @@ def test_callers_who_leave_before_the_answer_find_one_decision(service: Service)
         )
         with socket.create_connection(("127.0.0.1", service.port)) as connection:
             connection.sendall(head.encode() + body)
-    answers = {number: until_answered(service, number)[0] for number in range(100)}
-    everything_is_there(service, answers)
+    answers = {number: until_answered(service, an_example(number)) for number in range(100)}
+    ledger_holds(service, answers, n_entries=len(answers))
     assert "Traceback" not in service.log()
 
 
@@ -195,7 +167,7 @@ def test_processes_that_write_at_once_make_one_chain_without_a_gap(
         writer.stdin.write("\n")
         writer.stdin.flush()
     for number in range(50):
-        until_answered(service, number)
+        until_answered(service, an_example(number))
     for writer in writers:
         writer.communicate(timeout=PATIENCE_S)
         assert writer.returncode == 0
