@@ -59,6 +59,9 @@ class Settings:
     busy_timeout_ms: int = field(
         default=2000, metadata=_about("how long to wait for another writer of the ledger")
     )
+    operator: str = field(
+        default="", metadata=_about("who is at the shell; default: the login name")
+    )
     log_level: str = field(default="info", metadata=_about("debug, info, warning or error"))
 
     @classmethod

@@ -17,6 +17,7 @@ from loansvc.cli import (
     editions,
     exporting,
     fund,
+    keys,
     outcomes,
     policies,
     privacy,
@@ -52,6 +53,7 @@ for _group in (
     service,
     privacy,
     vaults,
+    keys,
     villages,
 ):
     for _command in _group.COMMANDS:

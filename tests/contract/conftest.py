@@ -28,11 +28,15 @@ class Api:
         self.key = self.new_key("bank")
 
     def new_key(
-        self, client: str, scopes: tuple[str, ...] = SCOPES, expires_at: datetime | None = None
+        self,
+        client: str,
+        scopes: tuple[str, ...] = SCOPES,
+        expires_at: datetime | None = None,
+        **about: str,
     ) -> str:
         until = expires_at or self.now + timedelta(days=90)
         return keys.create(
-            self.root.ledger, client=client, scopes=scopes, now=self.now, expires_at=until
+            self.root.ledger, client=client, scopes=scopes, now=self.now, expires_at=until, **about
         )[1]
 
     def call(

@@ -92,10 +92,10 @@ def test_a_key_opens_what_its_scope_says_and_nothing_else(api: Api) -> None:
 
 
 def test_all_other_scopes_together_do_not_open_an_address(api: Api) -> None:
+    all_but = {one: api.new_key("bank", tuple(s for s in SCOPES if s != one)) for one in SCOPES}
     for method, path, needed, _ in operations(api):
         if needed is not None:
-            others = tuple(scope for scope in SCOPES if scope != needed)
-            assert call(api, method, path, api.new_key("bank", others)) == 403, path
+            assert call(api, method, path, all_but[needed]) == 403, path
 
 
 @pytest.mark.parametrize(
