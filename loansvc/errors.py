@@ -245,14 +245,15 @@ class ErasureRefused(LoanError):
 
 
 class Unauthenticated(LoanError):
-    """No valid key came with the request."""
+    """No valid key, signature or token came with the request."""
 
     code = "unauthenticated"
     status = 401
 
-    def __init__(self) -> None:
+    def __init__(self, detail: str = "") -> None:
         super().__init__(
-            "Send a valid key: Authorization: Bearer lsk_… (made by: loansvc keys create CLIENT)"
+            detail
+            or "Send a valid key: Authorization: Bearer lsk_… (made by: loansvc keys create CLIENT)"
         )
 
 

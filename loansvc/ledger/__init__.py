@@ -25,6 +25,7 @@ from loansvc.ledger.group_commit import GroupCommit
 from loansvc.ledger.sealing import Subject
 from loansvc.ledger.stores import (
     database_errors,
+    fleeting_engine,
     is_damage,
     is_there,
     leave_no_trace,
@@ -60,6 +61,7 @@ class Ledger:
         )
         self.home = home  # where the list of erasures lies
         self._cleaning = threading.Lock()
+        self._fleeting = fleeting_engine(engine, busy_timeout_ms)
 
     @classmethod
     def open(
@@ -148,6 +150,15 @@ class Ledger:
     def transaction(self) -> Iterator[Connection]:
         """A connection for writing, alone among the writers of this ledger."""
         with self._writers.block() as connection:
+            yield connection
+
+    @contextmanager
+    def fleeting(self) -> Iterator[Connection]:
+        """A connection for writing what is kept for minutes; its commit does not wait for the disk.
+
+        Never for anything that is answered from the record.
+        """
+        with database_errors(), self._fleeting.begin() as connection:
             yield connection
 
     def check_keys(self) -> None:
