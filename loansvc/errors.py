@@ -257,6 +257,10 @@ class Unauthenticated(LoanError):
         )
 
 
+class UnknownCredential(Unauthenticated):
+    """A key, signature or token of the right form that opens nothing: it counts as a try."""
+
+
 class Forbidden(LoanError):
     """The key is valid but lacks the scope."""
 

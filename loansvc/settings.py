@@ -68,6 +68,9 @@ class Settings:
         default="key,signature,token",
         metadata=_about("what clients may come with; in production: signature,token"),
     )
+    issuers: Path = field(
+        default=SHIPPED, metadata=_about("TOML file of the issuers whose tokens are taken")
+    )
     public_url: str = field(
         default="", metadata=_about("where clients reach it, if not at its own address")
     )

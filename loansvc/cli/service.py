@@ -21,6 +21,7 @@ from loansvc.errors import LedgerDamaged, SetupRefused
 from loansvc.ledger import keys as client_keys
 from loansvc.settings import PREFIX, Settings, shipped
 from loansvc.underwriting import Underwriting
+from loansvc.web.access import Access
 from loansvc.web.examples import example_application
 
 DEMO_CLIENT = "demo"
@@ -39,6 +40,7 @@ def serve(*, host: str | None, port: int | None) -> None:
     # clear line and not a worker that dies again and again.
     root = Underwriting.open(settings, create=True)
     root.check_ready()
+    Access(root, settings)
     _check_free(settings)
     _welcome(root, settings)
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(shipped("gunicorn.conf.py"))]
@@ -63,6 +65,7 @@ def _welcome(root: Underwriting, settings: Settings) -> None:
     """Where the docs are, and a request that works as pasted."""
     address = f"http://{settings.address}"
     click.echo(f"loansvc at {address}   docs {address}/docs   home {settings.home.absolute()}")
+    click.echo(f"Taken from clients: {', '.join(settings.ways)}. In production: signature, token.")
     key_file = (settings.home / "demo-key").absolute()
     if not client_keys.listed(root.ledger) and _is_loopback(settings.host):
         _create_demo_key(root, key_file)

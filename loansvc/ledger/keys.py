@@ -76,7 +76,7 @@ def create(
     Raises:
         SetupRefused: a name, a scope or the public key is not fit, or two keys are in use already.
     """
-    if not _CLIENT.fullmatch(client):
+    if not is_client(client):
         raise SetupRefused("A client is named with 1 to 64 of A-Z a-z 0-9 . _ - (letter first).")
     if not scopes or set(scopes) - set(SCOPES):
         raise SetupRefused(f"Scopes are {', '.join(SCOPES)}; give one at least.")
@@ -216,6 +216,11 @@ def find(ledger: Ledger, token: str, *, now: datetime) -> ClientKey | None:
         return None
     key = _key(row)
     return key if key.usable_at(now) else None
+
+
+def is_client(name: str) -> bool:
+    """Whether a client may be called so."""
+    return _CLIENT.fullmatch(name) is not None
 
 
 def is_token(text: str) -> bool:

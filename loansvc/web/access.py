@@ -13,12 +13,13 @@ from typing import ParamSpec
 
 from flask import Flask, Response, current_app, g, request
 
-from loansvc.errors import Forbidden, Unauthenticated
+from loansvc.errors import Forbidden, Unauthenticated, UnknownCredential
 from loansvc.ledger import keys, nonces
 from loansvc.ledger.keys import ClientKey
-from loansvc.settings import Settings
+from loansvc.settings import SHIPPED, Settings
 from loansvc.underwriting import Underwriting
-from loansvc.web import signatures
+from loansvc.web import signatures, tokens
+from loansvc.web.issuers import Issuers
 from loansvc.web.requests import body_bytes
 
 Args = ParamSpec("Args")
@@ -71,6 +72,7 @@ class Access:
         self._root = root
         self._ways = settings.ways
         self._public_url = settings.public_url
+        self._issuers = Issuers(settings.issuers) if settings.issuers != SHIPPED else None
 
     @classmethod
     def install(cls, app: Flask, root: Underwriting, settings: Settings) -> None:
@@ -91,14 +93,24 @@ class Access:
                 raise Unauthenticated("Send one of Authorization and a signature, not both.")
             return self._signer()
         scheme, _, token = (given or "").partition(" ")
-        if scheme.lower() != "bearer" or not keys.is_token(token):
+        if scheme.lower() != "bearer":
+            raise self._unknown()
+        if tokens.is_token(token):
+            return self._bearer(token)
+        if not keys.is_token(token):
             raise self._unknown()
         self._check_way("key")
         # Read on every request, so that a revoked key is refused at once in every worker.
         key = keys.find(self._root.ledger, token, now=self._root.clock())
         if key is None:
-            raise self._unknown()
+            raise UnknownCredential
         return key
+
+    def _bearer(self, token: str) -> ClientKey:
+        self._check_way("token")
+        if self._issuers is None:
+            raise UnknownCredential("No issuer of tokens is known here. See docs/access.md.")
+        return tokens.key_of(token, self._issuers, now=self._root.clock())
 
     def _signer(self) -> ClientKey:
         self._check_way("signature")

@@ -22,8 +22,9 @@ from http_message_signatures import (
     HTTPSignatureKeyResolver,
 )
 from http_message_signatures.algorithms import ECDSA_P256_SHA256, ED25519
+from werkzeug.datastructures import Headers
 
-from loansvc.errors import Unauthenticated
+from loansvc.errors import Unauthenticated, UnknownCredential
 from loansvc.ledger.keys import ClientKey
 
 OLDEST_SECONDS = 300
@@ -48,7 +49,7 @@ class Message:
 
     method: str
     url: str
-    headers: Mapping[str, str]
+    headers: Headers | Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,6 @@ class Parameters:
     nonce: str
     created: int
     expires: int | None
-
-
-class NotSigned(Unauthenticated):
-    """The signature is not taken; says what to change, and nothing of the key."""
-
-
-class Doubtful(NotSigned):
-    """It is no signature of a key that is known here: it counts as a try."""
 
 
 def is_signed(request: Request) -> bool:
@@ -88,21 +81,23 @@ def key_of(
     `find` gives a key by its id, `is_new` keeps a nonce of a key until a moment.
 
     Raises:
-        NotSigned: it is too old, taken already, or does not sign what it must.
-        Doubtful: it is not by a key that is known here.
+        Unauthenticated: it is too old, taken already, or does not sign what it must.
+        UnknownCredential: it is not by a key that is known here.
     """
     parameters = _parameters(request.headers.get("Signature-Input", ""))
     _check_age(parameters, now.timestamp())
     key = find(parameters.key_id)
     if key is None:
-        raise Doubtful("No key in use has this keyid. See: loansvc keys list")
+        raise UnknownCredential("No key in use has this keyid. See: loansvc keys list")
     sent = tuple(name for name in WHERE_SENT if name in request.headers)
     verify(
         _message(request, public_url), body, algorithm=key.algorithm, public_key=key.public_key,
         must=(*ALWAYS, *(WITH_BODY if body else ()), *sent),
     )  # fmt: skip
     if not is_new(key.key_id, parameters.nonce, now + NONCE_KEPT):
-        raise NotSigned("This signature was taken already. Sign each request anew, with a nonce.")
+        raise Unauthenticated(
+            "This signature was taken already. Sign each request with a new nonce."
+        )
     return key
 
 
@@ -112,7 +107,7 @@ def verify(
     """Refuse a signature that is not by this key, of this message, or of less than it must be.
 
     Raises:
-        Doubtful: it is not.
+        UnknownCredential: it is not.
     """
     verifier = _Verifier(
         signature_algorithm=_ALGORITHMS[algorithm], key_resolver=_OneKey(_loaded(public_key))
@@ -120,7 +115,7 @@ def verify(
     try:
         verifier.verify(message, max_age=None, require_components=must, body=body)
     except HTTPMessageSignaturesException:  # its text may quote what was sent
-        raise Doubtful(
+        raise UnknownCredential(
             f"The signature is not of this request by this key. {WHAT_TO_SIGN}"
         ) from None
 
@@ -149,18 +144,17 @@ def _message(request: Request, public_url: str) -> Message:
     """The request as the client sent it: before the server read method and path its own way."""
     target = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI", "")
     if not target.startswith("/"):
-        raise NotSigned("Send the path alone in the request line, and the host in Host.")
+        raise Unauthenticated("Send the path alone in the request line, and the host in Host.")
     base = public_url or f"{request.scheme}://{request.host}"
     return Message(request.environ["REQUEST_METHOD"], base + target, request.headers)
 
 
 def _parameters(field: str) -> Parameters:
-    malformed = NotSigned(f"Signature-Input is not that of one signature. {WHAT_TO_SIGN}")
+    malformed = Unauthenticated(f"Signature-Input is not that of one signature. {WHAT_TO_SIGN}")
     if len(field) > LONGEST_FIELD:
         raise malformed
     try:
-        parsed = http_sf.parse(field.encode("ascii"), tltype="dictionary")
-        assert isinstance(parsed, dict)
+        parsed: Any = http_sf.parse(field.encode("ascii"), tltype="dictionary")
         [(_, given)] = parsed.values()
     except (ValueError, TypeError):
         raise malformed from None
@@ -169,7 +163,7 @@ def _parameters(field: str) -> Parameters:
     if not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
         raise malformed
     if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce):
-        raise NotSigned("Give each signature a nonce of 16 to 128 visible ASCII characters.")
+        raise Unauthenticated("Give each signature a nonce of 16 to 128 visible ASCII characters.")
     if type(created) is not int or (expires is not None and type(expires) is not int):
         raise malformed
     return Parameters(key_id, nonce, created, expires)
@@ -177,9 +171,9 @@ def _parameters(field: str) -> Parameters:
 
 def _check_age(given: Parameters, now: float) -> None:
     if not now - OLDEST_SECONDS <= given.created <= now + AHEAD_SECONDS:
-        raise NotSigned(
+        raise Unauthenticated(
             f"`created` is more than {OLDEST_SECONDS} s ago or more than {AHEAD_SECONDS} s ahead. "
             "Set the clock, and sign each request anew."
         )
     if given.expires is not None and given.expires < now:
-        raise NotSigned("The signature has expired. Sign each request anew.")
+        raise Unauthenticated("The signature has expired. Sign each request anew.")

@@ -20,11 +20,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
+from loansvc.errors import UnknownCredential
 from loansvc.ledger import Ledger, keys
 from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting
 from loansvc.web import create_app
-from loansvc.web.signatures import Doubtful, Message, verify
+from loansvc.web.signatures import Message, verify
 from tests.contract.conftest import Api, is_problem
 from tests.small import NOON, a_document
 
@@ -489,10 +490,12 @@ def test_the_ed25519_vector_of_the_standard_verifies() -> None:
     must = ("date", "@method", "@path", "@authority")
     verify(message, None, algorithm="ed25519", public_key=ED25519_KEY, must=must)
     other = Message("POST", "https://example.com/bar", B26)
-    with pytest.raises(Doubtful):
+    with pytest.raises(UnknownCredential):
         verify(other, None, algorithm="ed25519", public_key=ED25519_KEY, must=must)
     body = b'{"hello": "world"}'
-    with pytest.raises(Doubtful):  # the digest is not signed in it, so that no body is vouched for
+    with pytest.raises(
+        UnknownCredential
+    ):  # the digest is not signed in it, so that no body is vouched for
         verify(message, body, algorithm="ed25519", public_key=ED25519_KEY, must=())
 
 
@@ -500,5 +503,5 @@ def test_the_ecdsa_p256_vector_of_the_standard_verifies() -> None:
     answer: Any = Answer()
     body = b'{"message": "good dog"}'
     verify(answer, body, algorithm="ecdsa-p256-sha256", public_key=ECC_P256_KEY, must=("@status",))
-    with pytest.raises(Doubtful):
+    with pytest.raises(UnknownCredential):
         verify(answer, body[:-1], algorithm="ecdsa-p256-sha256", public_key=ECC_P256_KEY, must=())
