@@ -14,6 +14,8 @@
     ├── NotFound                  no such thing, or not yours             404
     ├── Erased                    its person was erased                   410
     ├── Unauthenticated, Forbidden                                        401, 403
+    │   └── UnknownCredential     right in form, and it opens nothing
+    ├── QuotaExceeded, TooManyTries   too much within a minute            429
     ├── LedgerUnavailable         the ledger could not be written         503
     ├── Overloaded                too many requests at once               503
     ├── NotReady                  a product has no editions in force      503
@@ -49,6 +51,7 @@ class LoanError(Exception):
 
     code = "refused"
     status = 400
+    retry_after_s: int | None = None  # where it is known when to come back
 
     def __init__(self, detail: str, *, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)
@@ -269,6 +272,31 @@ class Forbidden(LoanError):
 
     def __init__(self, scope: str) -> None:
         super().__init__(f"This key lacks the scope '{scope}'. Ask for a key that has it.")
+
+
+class QuotaExceeded(LoanError):
+    """The client sent as many requests as it may within a minute."""
+
+    code = "quota_exceeded"
+    status = 429
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        super().__init__("The client's quota is used up. Send the same again after Retry-After.")
+        self.retry_after_s = retry_after_s
+
+
+class TooManyTries(LoanError):
+    """Too many keys, signatures or tokens from one address opened nothing."""
+
+    code = "too_many_tries"
+    status = 429
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        super().__init__(
+            "Too many keys from this address opened nothing. Check the key, and wait for "
+            "Retry-After; a right one is let in at once."
+        )
+        self.retry_after_s = retry_after_s
 
 
 class LedgerUnavailable(LoanError):

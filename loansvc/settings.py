@@ -61,6 +61,13 @@ class Settings:
     busy_timeout_ms: int = field(
         default=2000, metadata=_about("how long to wait for another writer of the ledger")
     )
+    rate_limit: int = field(
+        default=60_000, metadata=_about("requests of one client in a minute, of all workers")
+    )
+    rate_store: str = field(
+        default="",
+        metadata=_about("redis://… that counts them; default: each worker its share", secret=True),
+    )
     operator: str = field(
         default="", metadata=_about("who is at the shell; default: the login name")
     )

@@ -13,13 +13,14 @@ from typing import ParamSpec
 
 from flask import Flask, Response, current_app, g, request
 
-from loansvc.errors import Forbidden, Unauthenticated, UnknownCredential
+from loansvc.errors import Forbidden, QuotaExceeded, Unauthenticated, UnknownCredential
 from loansvc.ledger import keys, nonces
 from loansvc.ledger.keys import ClientKey
 from loansvc.settings import SHIPPED, Settings
 from loansvc.underwriting import Underwriting
 from loansvc.web import signatures, tokens
 from loansvc.web.issuers import Issuers
+from loansvc.web.limits import Limits, later
 from loansvc.web.requests import body_bytes
 
 Args = ParamSpec("Args")
@@ -73,6 +74,9 @@ class Access:
         self._ways = settings.ways
         self._public_url = settings.public_url
         self._issuers = Issuers(settings.issuers) if settings.issuers != SHIPPED else None
+        self._limits = Limits(
+            per_minute=settings.rate_limit, workers=settings.workers, store=settings.rate_store
+        )
 
     @classmethod
     def install(cls, app: Flask, root: Underwriting, settings: Settings) -> None:
@@ -82,11 +86,24 @@ class Access:
         app.after_request(access.tell)
 
     def caller(self) -> ClientKey:
-        """The key that this request came with.
+        """The key that this request came with, the request counted.
 
         Raises:
             Unauthenticated: it came with none that is valid, or with more than one.
+            QuotaExceeded: the client sent as many requests as it may.
+            TooManyTries: it opens nothing, like too many before it from the same address.
         """
+        try:
+            key = self._identified()
+        except UnknownCredential:
+            self._limits.wrong(request.remote_addr or "")
+            raise
+        quota = g.quota = self._limits.take(key.client)
+        if not quota.taken:
+            raise QuotaExceeded(retry_after_s=later(quota.ends_in_s))
+        return key
+
+    def _identified(self) -> ClientKey:
         given = request.headers.get("Authorization")
         if signatures.is_signed(request):
             if given is not None:
@@ -138,7 +155,9 @@ class Access:
         )
 
     def tell(self, response: Response) -> Response:
-        """Say in a refusal what would be taken."""
+        """Say what is left of the client's quota, and in a refusal what would be taken."""
+        if "quota" in g:
+            response.headers.update(g.quota.fields())
         if response.status_code == Unauthenticated.status:
             bearer = {"key", "token"} & set(self._ways)
             scheme = "Bearer" if bearer else "Signature"

@@ -10,6 +10,9 @@ import pytest
 
 from loansvc.ledger import keys
 from loansvc.ledger.keys import SCOPES
+from loansvc.settings import Settings
+from loansvc.web import create_app
+from loansvc.web.limits import WRONG_TRIES
 from tests.contract.conftest import Api, is_problem
 from tests.small import TODAY, WANGTAN, a_document
 
@@ -115,11 +118,14 @@ def test_all_other_scopes_together_do_not_open_an_address(api: Api) -> None:
 def test_without_a_valid_key_every_address_asks_for_one(
     shared: Api, authorization: str | None
 ) -> None:
-    for method, path, needed, _ in operations(shared):
+    for number, (method, path, needed, _) in enumerate(operations(shared)):
         if needed is None:
             continue
         headers = {} if authorization is None else {"Authorization": authorization}
-        response = shared.call(method, address(shared, path), key="", headers=headers)
+        response = shared.call(
+            method, address(shared, path), key="", headers=headers,
+            environ_overrides={"REMOTE_ADDR": f"10.0.0.{number}"},  # each address its first try
+        )  # fmt: skip
         is_problem(response, 401, "unauthenticated")
         assert response.headers["WWW-Authenticate"] == 'Bearer realm="loansvc"'
 
@@ -180,3 +186,38 @@ def test_a_cursor_of_another_client_opens_nothing(api: Api) -> None:
 def test_a_key_sent_in_the_query_opens_nothing(shared: Api) -> None:
     response = shared.get(f"/v1/decisions?access_token={shared.key}", key="")
     is_problem(response, 401, "unauthenticated")
+
+
+def test_the_quota_is_told_and_kept(api: Api) -> None:
+    api.app = create_app(api.root, Settings(rate_limit=6, workers=2))
+    answers = [api.get("/v1/fund") for _ in range(4)]
+    assert [a.status_code for a in answers] == [200, 200, 200, 429]
+    assert answers[0].headers["RateLimit-Policy"] == '"client";q=6;w=60'
+    assert answers[0].headers["RateLimit"] == '"client";r=4'
+    assert re.fullmatch(r'"client";r=0;t=[0-9]+', answers[3].headers["RateLimit"])
+    is_problem(answers[3], 429, "quota_exceeded")
+    assert 50 <= int(answers[3].headers["Retry-After"]) <= 64
+    other = api.get("/v1/fund", key=api.new_key("other"))
+    assert other.status_code == 200
+    assert "RateLimit" not in api.get("/healthz", key="").headers
+
+
+def test_a_guesser_is_held_off_and_a_right_key_let_in(api: Api) -> None:
+    """Whoever sends no key, or none of the right form, guesses nothing."""
+    for sent in ("", "x", "lsk_", "a.b"):
+        for _ in range(30):
+            assert api.get("/v1/fund", key=sent).status_code == 401
+    guesses = [f"lsk_{number:012x}_{'A' * 43}" for number in range(100)]
+    found = [api.get("/v1/fund", key=guess).status_code for guess in guesses]
+    assert found == [401] * WRONG_TRIES + [429] * (100 - WRONG_TRIES)
+    refused = api.get("/v1/fund", key=guesses[0])
+    is_problem(refused, 429, "too_many_tries")
+    assert 50 <= int(refused.headers["Retry-After"]) <= 64
+    assert api.get("/v1/fund").status_code == 200
+
+
+def test_a_revoked_key_is_a_wrong_one(api: Api) -> None:
+    key = api.new_key("bank")
+    keys.revoke(api.root.ledger, key.split("_")[1], now=api.now)
+    found = {api.get("/v1/fund", key=key).status_code for _ in range(WRONG_TRIES + 1)}
+    assert found == {401, 429}
