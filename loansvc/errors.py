@@ -16,6 +16,7 @@
     ├── Unauthenticated, Forbidden                                        401, 403
     │   └── UnknownCredential     right in form, and it opens nothing
     ├── QuotaExceeded, TooManyTries   too much within a minute            429
+    ├── ProbingLimit              too many variants of one person         429
     ├── LedgerUnavailable         the ledger could not be written         503
     ├── Overloaded                too many requests at once               503
     ├── NotReady                  a product has no editions in force      503
@@ -51,7 +52,7 @@ class LoanError(Exception):
 
     code = "refused"
     status = 400
-    retry_after_s: int | None = None  # where it is known when to come back
+    retry_after_s = 0  # more than the few seconds that every refused caller waits
 
     def __init__(self, detail: str, *, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)
@@ -282,6 +283,20 @@ class QuotaExceeded(LoanError):
 
     def __init__(self, *, retry_after_s: int) -> None:
         super().__init__("The client's quota is used up. Send the same again after Retry-After.")
+        self.retry_after_s = retry_after_s
+
+
+class ProbingLimit(LoanError):
+    """The client tried too many variants of one person within a day."""
+
+    code = "probing_limit"
+    status = 429
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        super().__init__(
+            "Too many variants of this person were tried within 24 hours. Send the application as "
+            "it is; what was sent before is answered again."
+        )
         self.retry_after_s = retry_after_s
 
 

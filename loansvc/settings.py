@@ -18,6 +18,9 @@ SHIPPED = Path()  # stands for "the editions that come with loansvc"
 HOME = Path("var")
 CRYPTOGRAPHY = ("international", "commercial")
 WAYS = ("key", "signature", "token")
+_PUBLIC_URL = re.compile(
+    r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?", re.ASCII
+)
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -67,6 +70,12 @@ class Settings:
     rate_store: str = field(
         default="",
         metadata=_about("redis://… that counts them; default: each worker its share", secret=True),
+    )
+    probing_flag: int = field(
+        default=5, metadata=_about("variants of one person a client may try in a day unnoticed")
+    )
+    probing_limit: int = field(
+        default=20, metadata=_about("variants of one person a client may try in a day at all")
     )
     operator: str = field(
         default="", metadata=_about("who is at the shell; default: the login name")
@@ -147,7 +156,9 @@ def _check_access(values: Mapping[str, Any]) -> None:
     if set(ways) - set(WAYS):
         raise SetupRefused(f"{PREFIX}ACCESS must be one or more of {','.join(WAYS)}.")
     url = values.get("public_url", "")
-    if url and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(/[!-~]*[^/?#])?", url, re.ASCII):
+    if url and not re.fullmatch(
+        r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?", url, re.ASCII
+    ):
         raise SetupRefused(f"{PREFIX}PUBLIC_URL must be like https://credit.example.cn")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import wraps
+from functools import partial, wraps
 from typing import ParamSpec
 
 from flask import Flask, Response, current_app, g, request
@@ -16,11 +16,13 @@ from flask import Flask, Response, current_app, g, request
 from loansvc.errors import Forbidden, QuotaExceeded, Unauthenticated, UnknownCredential
 from loansvc.ledger import keys, nonces
 from loansvc.ledger.keys import ClientKey
+from loansvc.ledger.variants import Bounds
+from loansvc.probing import Watch
 from loansvc.settings import SHIPPED, Settings
-from loansvc.underwriting import Underwriting
+from loansvc.underwriting import Underwriting, new_id
 from loansvc.web import signatures, tokens
 from loansvc.web.issuers import Issuers
-from loansvc.web.limits import Limits, later
+from loansvc.web.limits import Limits
 from loansvc.web.requests import body_bytes
 
 Args = ParamSpec("Args")
@@ -48,15 +50,24 @@ def client() -> str:
     return caller().client
 
 
+def watch() -> Watch:
+    """The watch on probing by the client of this request."""
+    return _access().watch(client())
+
+
+def _access() -> Access:
+    access = current_app.extensions["access"]
+    assert isinstance(access, Access)
+    return access
+
+
 def requires(scope: str) -> Callable[[Callable[Args, Response]], Callable[Args, Response]]:
     """A view that only a key with this scope opens."""
 
     def wrap(view: Callable[Args, Response]) -> Callable[Args, Response]:
         @wraps(view)
         def checked(*args: Args.args, **kwargs: Args.kwargs) -> Response:
-            access = current_app.extensions["access"]
-            assert isinstance(access, Access)
-            g.caller = access.caller()
+            g.caller = _access().caller()
             if scope not in g.caller.scopes:
                 raise Forbidden(scope)
             return view(*args, **kwargs)
@@ -77,6 +88,8 @@ class Access:
         self._limits = Limits(
             per_minute=settings.rate_limit, workers=settings.workers, store=settings.rate_store
         )
+
+        self._bounds = Bounds(unnoticed=settings.probing_flag, most=settings.probing_limit)
 
     @classmethod
     def install(cls, app: Flask, root: Underwriting, settings: Settings) -> None:
@@ -100,8 +113,12 @@ class Access:
             raise
         quota = g.quota = self._limits.take(key.client)
         if not quota.taken:
-            raise QuotaExceeded(retry_after_s=later(quota.ends_in_s))
+            raise QuotaExceeded(retry_after_s=quota.ends_in_s)
         return key
+
+    def watch(self, client: str) -> Watch:
+        """The watch on probing by a client."""
+        return Watch(client, self._bounds, partial(new_id, "adm"))
 
     def _identified(self) -> ClientKey:
         given = request.headers.get("Authorization")

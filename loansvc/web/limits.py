@@ -7,7 +7,6 @@ does not answer, each worker counts for itself again: a quota never stops the se
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from dataclasses import dataclass
 
@@ -23,7 +22,6 @@ WINDOW_S = 60
 WRONG_TRIES = 20  # of one address; a client that is set up wrong makes a few, a guesser many
 PATIENCE_S = 0.25  # with Redis: a request waits no longer for being counted
 PAUSE_S = 5.0  # before Redis is asked again after it did not answer
-JITTER_S = 4  # so that clients that were refused together do not come back together
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class Limits:
         item = RateLimitItemPerMinute(WRONG_TRIES)
         if not self._own.hit(item, "wrong", address):
             ends_at = self._own.get_window_stats(item, "wrong", address).reset_time
-            raise TooManyTries(retry_after_s=later(_seconds_until(ends_at)))
+            raise TooManyTries(retry_after_s=_seconds_until(ends_at))
 
     def _hit(self, counter: FixedWindowRateLimiter, client: str, *, share: int) -> Quota:
         """Count where one of `share` equal shares is counted."""
@@ -107,8 +105,3 @@ def _store(url: str) -> Storage:
 
 def _seconds_until(at: float) -> int:
     return min(WINDOW_S, max(1, round(at - time.time())))
-
-
-def later(seconds: int) -> int:
-    """In how many seconds a refused client is asked to come back: then, or a little later."""
-    return seconds + secrets.randbelow(JITTER_S + 1)

@@ -196,7 +196,7 @@ def test_the_quota_is_told_and_kept(api: Api) -> None:
     assert answers[0].headers["RateLimit"] == '"client";r=4'
     assert re.fullmatch(r'"client";r=0;t=[0-9]+', answers[3].headers["RateLimit"])
     is_problem(answers[3], 429, "quota_exceeded")
-    assert 50 <= int(answers[3].headers["Retry-After"]) <= 64
+    assert 50 <= int(answers[3].headers["Retry-After"]) <= 65
     other = api.get("/v1/fund", key=api.new_key("other"))
     assert other.status_code == 200
     assert "RateLimit" not in api.get("/healthz", key="").headers
@@ -212,7 +212,7 @@ def test_a_guesser_is_held_off_and_a_right_key_let_in(api: Api) -> None:
     assert found == [401] * WRONG_TRIES + [429] * (100 - WRONG_TRIES)
     refused = api.get("/v1/fund", key=guesses[0])
     is_problem(refused, 429, "too_many_tries")
-    assert 50 <= int(refused.headers["Retry-After"]) <= 64
+    assert 50 <= int(refused.headers["Retry-After"]) <= 65
     assert api.get("/v1/fund").status_code == 200
 
 
