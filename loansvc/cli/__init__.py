@@ -12,6 +12,7 @@ import click
 
 from loansvc import __version__
 from loansvc.cli import (
+    audit,
     cards,
     decisions,
     editions,
@@ -54,6 +55,7 @@ for _group in (
     privacy,
     vaults,
     keys,
+    audit,
     villages,
 ):
     for _command in _group.COMMANDS:

@@ -24,9 +24,9 @@ def operator(settings: Settings) -> str:
         return f"user {os.geteuid()}"
 
 
-def open_ledger(*, create: bool = False) -> Ledger:
-    """The ledger that the settings name."""
-    settings = Settings.from_environment()
+def open_ledger(settings: Settings | None = None, *, create: bool = False) -> Ledger:
+    """The ledger that the settings name, those of the environment unless given."""
+    settings = settings or Settings.from_environment()
     return Ledger.open(
         settings.url,
         home=settings.home,
