@@ -29,6 +29,7 @@ class Api:
         self.root = small_underwriting(folder, models=models, clock=lambda: self.now)
         self.app = create_app(self.root, UNWATCHED)
         self.key = self.new_key("bank")
+        self.other = ""  # a key of another client, where a test makes one
 
     def new_key(
         self,

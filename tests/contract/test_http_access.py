@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.test import TestResponse
 
 from loansvc.ledger import keys
 from loansvc.ledger.keys import SCOPES
@@ -221,3 +224,107 @@ def test_a_revoked_key_is_a_wrong_one(api: Api) -> None:
     keys.revoke(api.root.ledger, key.split("_")[1], now=api.now)
     found = {api.get("/v1/fund", key=key).status_code for _ in range(WRONG_TRIES + 1)}
     assert found == {401, 429}
+
+
+# --- two clients ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[Api]:
+    """A service with 30 decisions of each of two banks, some under the same application_id."""
+    service = Api(tmp_path_factory.mktemp("two"), models)
+    service.other = service.new_key("other", SCOPES)
+    service.key = service.new_key("bank", SCOPES)
+    for number in range(30):
+        for key, name in ((service.key, "MINE"), (service.other, "THEIRS")):
+            document = a_document(number) | {"application_id": f"{name}-{number}"}
+            assert service.post(document, key=key).status_code == 201
+    for number in range(3):
+        assert service.post(a_document(number)).status_code == 201
+        assert service.post(a_document(number + 50), key=service.other).status_code == 201
+    yield service
+    service.close()
+
+
+def sent(method: str, path: str) -> dict[str, Any]:
+    """What goes with a call: a report of a loan, or the first example of the contract."""
+    document = A_REPORT if path.endswith("/outcomes") else a_document(1)
+    return {"json": document} if method == "POST" else {}
+
+
+def all_but_the_counter(answer: TestResponse) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in answer.headers if name != "RateLimit"]
+
+
+def test_no_address_tells_a_client_anything_of_another(two: Api) -> None:
+    """Every operation that takes an application_id, with every id of the other bank."""
+    theirs = two.get("/v1/decisions?limit=100", key=two.other).get_json()["data"]
+    marks = {d["decision_id"] for d in theirs} | {d["ledger"]["hash"] for d in theirs}
+    names = [d["application_id"] for d in theirs if d["application_id"].startswith("THEIRS")]
+    assert (len(marks), len(names)) == (66, 30)
+    headers = {"X-Request-Id": "same"}
+    for method, path, needed, _ in operations(two):
+        if needed is None or "{application_id}" not in path:
+            continue
+        for name in names:
+            absent = name.replace("THEIRS", "NOBODY")
+            answers = [
+                two.call(method, path.format(application_id=one), headers=headers,
+                         **sent(method, path))
+                for one in (name, absent)
+            ]  # fmt: skip
+            assert answers[0].status_code == answers[1].status_code >= 400, (method, path)
+            assert answers[0].status_code == 404 or method == "POST"
+            assert answers[0].data == answers[1].data
+            assert all_but_the_counter(answers[0]) == all_but_the_counter(answers[1])
+
+
+def test_lists_cursors_and_filters_give_only_ones_own(two: Api) -> None:
+    for key, other in ((two.key, "THEIRS"), (two.other, "MINE")):
+        found, cursor = 0, ""
+        while True:
+            body = two.get(f"/v1/decisions?limit=7{cursor}", key=key).get_json()
+            assert other not in str(body)
+            found += len(body["data"])
+            if not body["has_more"]:
+                break
+            cursor = f"&cursor={body['next']}"
+        assert found == 33
+        for query in (f"village={WANGTAN}", "outcome=approve", "product=credit_loan"):
+            assert other not in two.get(f"/v1/decisions?limit=100&{query}", key=key).text
+
+
+def test_a_cursor_anywhere_shows_no_more_than_ones_own(two: Api) -> None:
+    for cursor in range(1, 75):
+        body = two.get(f"/v1/decisions?limit=100&cursor={cursor}").get_json()
+        assert "THEIRS" not in str(body)
+
+
+def test_the_same_id_at_two_banks_is_two_decisions(two: Api) -> None:
+    """And each replays its own."""
+    shared = a_document(60) | {"application_id": "SAME"}
+    bodies = [two.post(shared, key=key).get_json() for key in (two.key, two.other)]
+    assert bodies[0]["decision_id"] != bodies[1]["decision_id"]
+    for key, body in zip((two.key, two.other), bodies, strict=True):
+        again = two.post(shared, key=key)
+        assert (again.status_code, again.get_json()) == (200, body)
+
+
+def test_what_all_share_says_nothing_of_one_client(two: Api) -> None:
+    """Register, products and editions are published; the fund is told as sums of everybody."""
+    for method, path, needed, _ in operations(two):
+        if method == "GET" and needed == "read" and "{application_id}" not in path:
+            mine = two.call(method, address(two, path), key=two.key)
+            theirs = two.call(method, address(two, path), key=two.other)
+            if path != "/v1/decisions":
+                assert _without_time(mine.get_json()) == _without_time(theirs.get_json()), path
+
+
+def _without_time(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name != "as_of"}
+
+
+def test_the_contract_names_each_scope_once_in_words_and_once_for_machines(shared: Api) -> None:
+    for _, path, scope, operation in operations(shared):
+        assert operation.get("x-scope") == scope, path
+        assert (operation.get("security") == []) == (scope is None), path
