@@ -33,6 +33,7 @@ from loansvc.ledger.stores import (
     revision_of,
     revisions,
     upgrade,
+    wait_for_no_disk,
 )
 from loansvc.ledger.vault import Vault
 from loansvc.ledger.verification import DAMAGED, entries_verified, verify
@@ -159,6 +160,7 @@ class Ledger:
         Never for anything that is answered from the record.
         """
         with database_errors(), self._fleeting.begin() as connection:
+            wait_for_no_disk(connection)
             yield connection
 
     def check_keys(self) -> None:

@@ -11,10 +11,11 @@ from loansvc.ledger import Ledger
 from loansvc.ledger.tables import nonce
 
 FORGET = delete(nonce).where(nonce.c.expires_at < bindparam("now"))
-# The database decides who was first, among threads, workers and machines.
+# The database decides who was first, among threads, workers and machines. A row comes back if it
+# is new: how many rows an INSERT made is not told by every driver.
 KEEP = {
-    "sqlite": sqlite.insert(nonce).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(nonce).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(nonce).on_conflict_do_nothing().returning(nonce.c.nonce),
+    "postgresql": postgresql.insert(nonce).on_conflict_do_nothing().returning(nonce.c.nonce),
 }
 
 
@@ -26,7 +27,7 @@ def is_new(ledger: Ledger, key_id: str, value: str, *, now: datetime, expires_at
             KEEP[connection.dialect.name],
             {"key_id": key_id, "nonce": value, "expires_at": _seconds(expires_at)},
         )
-        return kept.rowcount == 1
+        return kept.first() is not None
 
 
 def _seconds(at: datetime) -> str:

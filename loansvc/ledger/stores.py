@@ -80,12 +80,20 @@ def fleeting_engine(engine: Engine, busy_timeout_ms: int) -> Engine:
     Its commits are seen by everybody and outlive the process, but do not wait for the disk: a power
     cut may take the last ones. Connections of its own, so that no decision is ever written on one.
     """
+    if engine.dialect.name != "sqlite":
+        return engine  # each transaction says for itself that it does not wait
     # One connection: SQLite has one writer anyway, and here they wait in turn.
     quick = create_engine(
         engine.url, pool_size=1, max_overflow=0, pool_timeout=busy_timeout_ms / 1000
     )
     _prepare_sqlite(quick, busy_timeout_ms, synchronous="NORMAL")
     return quick.execution_options(loansvc_writes=True)
+
+
+def wait_for_no_disk(connection: Connection) -> None:
+    """Let this transaction of a fleeting engine commit without waiting for the disk."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
 
 
 def _prepare_sqlite(engine: Engine, busy_timeout_ms: int, *, synchronous: str = "FULL") -> None:
