@@ -134,7 +134,7 @@ def test_a_holder_is_one_plain_name(ledger: Ledger, holder: str) -> None:
         create(ledger, holder=holder)
 
 
-SIGNERS = {
+SIGNERS: dict[str, Any] = {
     "ed25519": ed25519.Ed25519PrivateKey.generate(),
     "ecdsa-p256-sha256": ec.generate_private_key(ec.SECP256R1()),
 }
