@@ -55,7 +55,7 @@ def publish_(
         file,
         role=role,
         approver=approver,
-        proposer=proposer or operator(settings),
+        proposer=proposer or operator(),
         valid_from=valid_from.date() if valid_from else None,
         today=now().date(),
         reason=force_reason,

@@ -42,7 +42,7 @@ def set_(
     lending = Lending(root)
     lending.set_fund(
         capital_yuan=capital, reference=reference, approver=approver, on=today_or(on, root),
-        proposer=proposer or operator(settings),
+        proposer=proposer or operator(),
     )  # fmt: skip
     _show(lending.fund(), json_=json_)
 

@@ -11,7 +11,6 @@ from loansvc.cli.decisions import as_json, print_json
 from loansvc.cli.operators import open_ledger, operator
 from loansvc.ledger import keys as client_keys
 from loansvc.ledger.keys import ClientKey
-from loansvc.settings import Settings
 from loansvc.underwriting import now
 
 DEFAULT_SCOPES = ("decide", "read")
@@ -50,7 +49,7 @@ def create(
     key, token = client_keys.create(
         open_ledger(create=True), client=client, scopes=tuple(dict.fromkeys(scopes)), now=at,
         expires_at=at + timedelta(days=days), holder=holder, algorithm=algorithm or "",
-        public_key=_read(public_key), by=_operator(),
+        public_key=_read(public_key), by=operator(),
     )  # fmt: skip
     _show_new(key, token)
 
@@ -66,14 +65,10 @@ def rotate(key_id: str, *, overlap_hours: int, days: int, public_key: Path | Non
     at = now()
     key, token = client_keys.rotate(
         open_ledger(), key_id, now=at, overlap=timedelta(hours=overlap_hours),
-        expires_at=at + timedelta(days=days), public_key=_read(public_key), by=_operator(),
+        expires_at=at + timedelta(days=days), public_key=_read(public_key), by=operator(),
     )  # fmt: skip
     _show_new(key, token)
     click.echo(f"{key_id} is usable for {overlap_hours} hours more, at most.", err=True)
-
-
-def _operator() -> str:
-    return operator(Settings.from_environment())
 
 
 def _read(file: Path | None) -> str:
@@ -112,7 +107,7 @@ def _day(at: datetime) -> str:
 @click.argument("key_id")
 def revoke(key_id: str) -> None:
     """Make a key useless, in every worker within seconds."""
-    client_keys.revoke(open_ledger(), key_id, now=now(), by=_operator())
+    client_keys.revoke(open_ledger(), key_id, now=now(), by=operator())
     click.echo(f"revoked   {key_id}")
 
 

@@ -16,10 +16,10 @@ proposed_by = click.option(
 )
 
 
-def operator(settings: Settings) -> str:
+def operator() -> str:
     """Whoever is at the shell: as LOANSVC_OPERATOR says, else the login name."""
     try:
-        return settings.operator or pwd.getpwuid(os.geteuid()).pw_name
+        return Settings.from_environment().operator or pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:  # a container may run under a number that has no name
         return f"user {os.geteuid()}"
 

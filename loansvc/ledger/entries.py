@@ -71,16 +71,6 @@ class Reading:
         """The outer keys of this transaction."""
         return self._vault
 
-    @property
-    def connection(self) -> Connection:
-        """The connection of this transaction, for modules with tables of their own."""
-        return self._connection
-
-    @property
-    def vault(self) -> Vault:
-        """The keys behind the marks in those tables."""
-        return self._vault
-
     def find(self, client: str, application_id: str) -> Entry | None:
         """The decision on that application of that client."""
         of = {"client": client, "application_id": application_id}
