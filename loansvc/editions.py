@@ -40,13 +40,17 @@ class Head:
     review_by: date | None
 
 
+SAID = ("proposer", "reason", "impact")  # of a publication, only where somebody said so
+
+
 @dataclass(frozen=True, slots=True)
 class Edition(Generic[Content_co]):
     """One publication: a document, the role it plays, and from which day.
 
     `valid_from` is the day of the publication, on or after the document's own; publishing an
     earlier document again for a later day is a rollback. `impact` says how far it moved recorded
-    answers, `reason` why it was published all the same; both are empty where nobody said.
+    answers, `reason` why it was published all the same, `proposer` who asked for it; each is empty
+    where nobody said.
     """
 
     kind: str
@@ -58,6 +62,7 @@ class Edition(Generic[Content_co]):
     path: str
     head: Head
     content: Content_co
+    proposer: str = ""
     reason: str = ""
     impact: str = ""
 

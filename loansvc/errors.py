@@ -14,6 +14,9 @@
     ├── NotFound                  no such thing, or not yours             404
     ├── Erased                    its person was erased                   410
     ├── Unauthenticated, Forbidden                                        401, 403
+    │   └── UnknownCredential     right in form, and it opens nothing
+    ├── QuotaExceeded, TooManyTries   too much within a minute            429
+    ├── ProbingLimit              too many variants of one person         429
     ├── LedgerUnavailable         the ledger could not be written         503
     ├── Overloaded                too many requests at once               503
     ├── NotReady                  a product has no editions in force      503
@@ -49,6 +52,7 @@ class LoanError(Exception):
 
     code = "refused"
     status = 400
+    retry_after_s = 0  # more than the few seconds that every refused caller waits
 
     def __init__(self, detail: str, *, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)
@@ -245,15 +249,20 @@ class ErasureRefused(LoanError):
 
 
 class Unauthenticated(LoanError):
-    """No valid key came with the request."""
+    """No valid key, signature or token came with the request."""
 
     code = "unauthenticated"
     status = 401
 
-    def __init__(self) -> None:
+    def __init__(self, detail: str = "") -> None:
         super().__init__(
-            "Send a valid key: Authorization: Bearer lsk_… (made by: loansvc keys create CLIENT)"
+            detail
+            or "Send a valid key: Authorization: Bearer lsk_… (made by: loansvc keys create CLIENT)"
         )
+
+
+class UnknownCredential(Unauthenticated):
+    """A key, signature or token of the right form that opens nothing: it counts as a try."""
 
 
 class Forbidden(LoanError):
@@ -264,6 +273,45 @@ class Forbidden(LoanError):
 
     def __init__(self, scope: str) -> None:
         super().__init__(f"This key lacks the scope '{scope}'. Ask for a key that has it.")
+
+
+class QuotaExceeded(LoanError):
+    """The client sent as many requests as it may within a minute."""
+
+    code = "quota_exceeded"
+    status = 429
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        super().__init__("The client's quota is used up. Send the same again after Retry-After.")
+        self.retry_after_s = retry_after_s
+
+
+class ProbingLimit(LoanError):
+    """The client tried too many variants of one person within a day."""
+
+    code = "probing_limit"
+    status = 429
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        super().__init__(
+            "Too many variants of this person were tried within 24 hours. Send the application as "
+            "it is; what was sent before is answered again."
+        )
+        self.retry_after_s = retry_after_s
+
+
+class TooManyTries(LoanError):
+    """Too many keys, signatures or tokens from one address opened nothing."""
+
+    code = "too_many_tries"
+    status = 429
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        super().__init__(
+            "Too many keys from this address opened nothing. Check the key, and wait for "
+            "Retry-After; a right one is let in at once."
+        )
+        self.retry_after_s = retry_after_s
 
 
 class LedgerUnavailable(LoanError):

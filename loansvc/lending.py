@@ -19,6 +19,7 @@ from loansvc.ledger.commitments import Account, Commitment, Fact
 from loansvc.ledger.entries import NO_EDITIONS
 from loansvc.ledger.fund import INSTITUTION
 from loansvc.policy import FundCaps
+from loansvc.provenance import same_person
 from loansvc.underwriting import Underwriting, new_id, stamp
 
 AMOUNT_KINDS = {"disbursed": 1, "balance": 0, "claim_paid": 1}  # the least amount of each, yuan
@@ -121,14 +122,22 @@ class Lending:
 
     # --- the fund --------------------------------------------------------------------------------
 
-    def set_fund(self, *, capital_yuan: int, reference: str, approver: str, on: date) -> Entry:
+    def set_fund(
+        self, *, capital_yuan: int, reference: str, approver: str, on: date, proposer: str = ""
+    ) -> Entry:
         """State the fund's capital from now on: what is paid as claims counts anew from here.
 
         `on` is the day of the balance stated. On return the entry is on disk.
 
         Raises:
-            SetupRefused: a text is empty, the day is to come or the capital is not to be believed.
+            SetupRefused: a text is empty, the day is to come, the capital is not to be believed, or
+                whoever proposes it approves it.
         """
+        if proposer and same_person(proposer, approver):
+            raise SetupRefused(
+                "Whoever states the capital cannot approve it. Name the other person: "
+                "--approver NAME, or --proposer NAME"
+            )
         with self._ledger.writing() as ledger:
             at = self._root.clock()
             if on > at.date():
@@ -140,7 +149,7 @@ class Lending:
                     "Say where it is written and who approved it: --reference, --approver"
                 )
             stated = {"capital_yuan": capital_yuan, "reference": reference, "approver": approver,
-                      "on": on.isoformat()}  # fmt: skip
+                      "proposer": proposer, "on": on.isoformat()}  # fmt: skip
             return ledger.append(
                 ledger.subject_for(INSTITUTION), {"fund": stated}, kind="fund",
                 decided_at=stamp(at), client="", application_id="", decision_id=new_id("fund", at),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,6 +17,10 @@ PREFIX = "LOANSVC_"
 SHIPPED = Path()  # stands for "the editions that come with loansvc"
 HOME = Path("var")
 CRYPTOGRAPHY = ("international", "commercial")
+WAYS = ("key", "signature", "token")
+_PUBLIC_URL = re.compile(
+    r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?", re.ASCII
+)
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -61,6 +66,32 @@ class Settings:
     busy_timeout_ms: int = field(
         default=2000, metadata=_about("how long to wait for another writer of the ledger")
     )
+    rate_limit: int = field(
+        default=60_000, metadata=_about("requests of one client in a minute, of all workers")
+    )
+    rate_store: str = field(
+        default="",
+        metadata=_about("redis://… that counts them; default: each worker its share", secret=True),
+    )
+    probing_flag: int = field(
+        default=5, metadata=_about("variants of one person a client may try in a day unnoticed")
+    )
+    probing_limit: int = field(
+        default=20, metadata=_about("variants of one person a client may try in a day at all")
+    )
+    operator: str = field(
+        default="", metadata=_about("who is at the shell; default: the login name")
+    )
+    access: str = field(
+        default="key,signature,token",
+        metadata=_about("what clients may come with; in production: signature,token"),
+    )
+    issuers: Path = field(
+        default=SHIPPED, metadata=_about("TOML file of the issuers whose tokens are taken")
+    )
+    public_url: str = field(
+        default="", metadata=_about("where clients reach it, if not at its own address")
+    )
     log_level: str = field(default="info", metadata=_about("debug, info, warning or error"))
 
     @classmethod
@@ -90,7 +121,13 @@ class Settings:
             raise SetupRefused(f"{PREFIX}LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}.")
         if values.get("cryptography", CRYPTOGRAPHY[0]) not in CRYPTOGRAPHY:
             raise SetupRefused(f"{PREFIX}CRYPTOGRAPHY must be one of {', '.join(CRYPTOGRAPHY)}.")
+        _check_access(values)
         return cls(**values)
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """What clients may come with, of WAYS."""
+        return tuple(way.strip() for way in self.access.split(","))
 
     @property
     def url(self) -> str:
@@ -114,6 +151,17 @@ class Settings:
             masked = "(set)" if f.metadata["secret"] and value else str(value)
             text = "" if value == SHIPPED else masked
             yield PREFIX + f.name.upper(), text, f.metadata["says"]
+
+
+def _check_access(values: Mapping[str, Any]) -> None:
+    ways = [way.strip() for way in values.get("access", WAYS[0]).split(",")]
+    if set(ways) - set(WAYS):
+        raise SetupRefused(f"{PREFIX}ACCESS must be one or more of {','.join(WAYS)}.")
+    url = values.get("public_url", "")
+    if url and not re.fullmatch(
+        r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?", url, re.ASCII
+    ):
+        raise SetupRefused(f"{PREFIX}PUBLIC_URL must be like https://credit.example.cn")
 
 
 def shipped(name: str) -> Path:

@@ -30,6 +30,7 @@ from loansvc.ledger import Entry, Ledger, Reading, Subject, Writing
 from loansvc.ledger.acts import Act
 from loansvc.ledger.erasure import reapply
 from loansvc.policy import Fund
+from loansvc.probing import Watch
 from loansvc.registry import Registry
 from loansvc.settings import Settings
 
@@ -139,14 +140,17 @@ class Underwriting:
         with self.ledger.reading() as ledger:
             ledger.find("", "")
 
-    def decide(self, application: Application, *, client: str) -> tuple[Recorded, bool]:
+    def decide(
+        self, application: Application, *, client: str, watch: Watch | None = None
+    ) -> tuple[Recorded, bool]:
         """The recorded decision, and whether it is new.
 
         The same application again gives the recorded one; the same id with other content is
-        refused. On return the decision is on disk.
+        refused. On return the decision is on disk. `watch`: on probing by this client.
 
         Raises:
-            ApplicationIdReused, Erased, InvalidApplication, NoEditionInForce, LedgerUnavailable
+            ApplicationIdReused, Erased, InvalidApplication, NoEditionInForce, ProbingLimit,
+            LedgerUnavailable
         """
         with self.ledger.writing() as ledger:
             entry = ledger.find(client, application.application_id)
@@ -156,6 +160,8 @@ class Underwriting:
             editions = self.registry.in_force(application.product, application.on)
             subject = ledger.subject_for(application.applicant.id_number)
             at = self.clock()
+            if watch is not None:
+                watch.decide(ledger, application, at=at)
             ledger.fund.lapse(stamp(at))
             exposure = exposure_of(ledger, subject, application, at)
             decision = verb.decide(application, editions, exposure)
@@ -188,11 +194,15 @@ class Underwriting:
         return Recorded(entry, application, exposure, body)
 
     def preview(
-        self, application: Application, *, on: date | None = None, role: str = "champion"
-    ) -> dict[str, Any]:
+        self, application: Application, *, on: date | None = None, role: str = "champion",
+        watch: Watch | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
         """The same answer, recorded nowhere.
 
         `on`: as if applied on that day. `role`: by the challenger in force, if there is one.
+
+        Raises:
+            InvalidApplication, NoEditionInForce, ProbingLimit, LedgerUnavailable
         """
         application = replace(application, applied_on=on or application.applied_on)
         application = self._dated(application, most_days_back=None)
@@ -201,6 +211,9 @@ class Underwriting:
         with self.ledger.reading() as ledger:
             subject = ledger.find_subject(application.applicant.id_number)
             exposure = exposure_of(ledger, subject, application, at)
+            is_new = watch is not None and watch.is_new(ledger, application, at=at)
+        if watch is not None and is_new:
+            watch.preview(self.ledger, application, at=at)
         decision = verb.decide(application, editions, exposure)
         return body_of(application, decision, decision_id=None, decided_at=at)
 

@@ -12,12 +12,14 @@ import click
 
 from loansvc import __version__
 from loansvc.cli import (
+    audit,
     cards,
     decisions,
     editions,
     exporting,
     fund,
     keeping,
+    keys,
     outcomes,
     policies,
     privacy,
@@ -55,6 +57,8 @@ for _group in (
     privacy,
     proofs,
     vaults,
+    keys,
+    audit,
     villages,
 ):
     for _command in _group.COMMANDS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -12,16 +13,18 @@ import click
 from loansvc.application import PRODUCTS
 from loansvc.cli.days import a_day
 from loansvc.cli.decisions import as_json, print_json
+from loansvc.cli.operators import open_ledger, operator, proposed_by
 from loansvc.cli.reporting import measure
-from loansvc.editions import COUNTY, EVERY_KIND, ROLES, Edition, in_force
+from loansvc.editions import COUNTY, EVERY_KIND, ROLES, SAID, Edition, in_force
 from loansvc.errors import NoEditionInForce
 from loansvc.ledger import is_there
+from loansvc.ledger.administration import note
 from loansvc.monitoring.budget import check as check_budget
 from loansvc.monitoring.reading import n_decided
 from loansvc.registry import Registry
 from loansvc.registry.publishing import publish
 from loansvc.settings import Settings
-from loansvc.underwriting import Underwriting, now
+from loansvc.underwriting import Underwriting, new_id, now, stamp
 from loansvc.web.presentation import edition_document, newest_first
 
 a_file = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -30,18 +33,20 @@ a_file = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.command("publish")
 @click.argument("file", type=a_file)
 @click.option("--approver", required=True, help="Who takes responsibility.")
+@proposed_by
 @click.option("--role", type=click.Choice(ROLES), default=ROLES[0], show_default=True)
 @click.option("--valid-from", type=a_day, help="Default: the document's own first day.")
 @click.option("--force-reason", metavar="TEXT", help="Why, where it moves answers too far.")
 @as_json
 def publish_(
-    file: Path, *, approver: str, role: str, valid_from: datetime | None,
+    file: Path, *, approver: str, proposer: str | None, role: str, valid_from: datetime | None,
     force_reason: str | None, json_: bool,
 ) -> None:  # fmt: skip
     """Check the edition in FILE, take it into the folder of editions and lock it.
 
     A policy or scorecard that is to decide is held against the last recorded decisions first, and
     refused where it moves them further than the policy in force allows, unless a reason is given.
+    Two people publish: the proposer is not the approver. The ledger, if there is one, records it.
     """
     settings = Settings.from_environment()
     said: list[str] = []
@@ -50,12 +55,14 @@ def publish_(
         file,
         role=role,
         approver=approver,
+        proposer=proposer or operator(),
         valid_from=valid_from.date() if valid_from else None,
         today=now().date(),
         reason=force_reason,
         measure=partial(
             _impact_of, file=file, settings=settings, is_forced=force_reason is not None, said=said
         ),
+        record=partial(_recorded, settings),
     )
     if json_:
         print_json(edition_document(edition))
@@ -69,6 +76,18 @@ def publish_(
         click.echo("It holds from a day gone by; recorded decisions stay as they are.", err=True)
     elif edition.valid_from == now().date() and edition.kind in ("policy", "scorecard"):
         click.echo("It holds from today; what was decided today before stays as it is.", err=True)
+
+
+def _recorded(settings: Settings, publication: Mapping[str, str]) -> None:
+    """Enter a publication in the ledger, where there is one."""
+    if not is_there(settings.url):
+        return
+    at = now()
+    with open_ledger(settings).writing() as ledger:
+        note(
+            ledger, "published", at=stamp(at), entry_id=new_id("adm", at),
+            by=publication["proposer"], **publication,
+        )  # fmt: skip
 
 
 def _impact_of(
@@ -114,8 +133,8 @@ def editions(*, on: datetime | None, json_: bool) -> None:
         click.echo(
             f"{e.kind:<10} {e.product:<12} {e.role:<10} {e.valid_from}  {e.digest[7:19]}  {e.path}"
         )
-        for name, text in (("reason", e.reason), ("impact", e.impact)):
-            if text:
+        for name in SAID:
+            if text := getattr(e, name):
                 click.echo(f"  {name}  {text}")
 
 

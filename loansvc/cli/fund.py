@@ -9,6 +9,7 @@ import click
 
 from loansvc.cli.days import a_day
 from loansvc.cli.decisions import as_json, print_json, yuan
+from loansvc.cli.operators import operator, proposed_by
 from loansvc.cli.outcomes import today_or
 from loansvc.lending import Lending
 from loansvc.settings import Settings
@@ -24,18 +25,25 @@ def fund() -> None:
 @click.option("--capital", type=click.IntRange(0), required=True, help="Whole yuan.")
 @click.option("--reference", required=True, help="The paper that states it.")
 @click.option("--approver", required=True, help="Who approved it.")
+@proposed_by
 @click.option("--on", type=a_day, help="The day of the balance stated.  [default: today]")
 @as_json
-def set_(*, capital: int, reference: str, approver: str, on: datetime | None, json_: bool) -> None:
+def set_(
+    *, capital: int, reference: str, approver: str, proposer: str | None, on: datetime | None,
+    json_: bool,
+) -> None:  # fmt: skip
     """State the fund's capital: its caps are tested from now on.
 
-    Claims paid count anew from here, so state what is left after them.
+    Claims paid count anew from here, so state what is left after them. Two people state it: the
+    proposer is not the approver.
     """
-    root = Underwriting.open(Settings.from_environment(), create=True)
+    settings = Settings.from_environment()
+    root = Underwriting.open(settings, create=True)
     lending = Lending(root)
     lending.set_fund(
-        capital_yuan=capital, reference=reference, approver=approver, on=today_or(on, root)
-    )
+        capital_yuan=capital, reference=reference, approver=approver, on=today_or(on, root),
+        proposer=proposer or operator(),
+    )  # fmt: skip
     _show(lending.fund(), json_=json_)
 
 

@@ -5,22 +5,17 @@ An ID number is asked for or read from standard input: the command line of a pro
 
 from __future__ import annotations
 
-import getpass
 import sys
 from typing import Any
 
 import click
 
 from loansvc.cli.decisions import as_json, print_json
+from loansvc.cli.operators import operator, proposed_by
 from loansvc.ledger.erasure import REASONS
 from loansvc.privacy import Privacy
 from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting
-
-
-def operator() -> str:
-    """Who has this shell, as administration entries name them."""
-    return f"shell of {getpass.getuser()}"
 
 
 def _id_number() -> str:
@@ -38,12 +33,14 @@ def _privacy() -> Privacy:
 @click.option("--reason", type=click.Choice(REASONS), required=True, help="By PIPL art. 47.")
 @click.option("--reference", required=True, help="The paper that asks for it; no personal data.")
 @click.option("--approver", required=True, help="Who approved it: somebody else than you.")
+@proposed_by
 @as_json
-def erase(*, reason: str, reference: str, approver: str, json_: bool) -> None:
+def erase(*, reason: str, reference: str, approver: str, proposer: str | None, json_: bool) -> None:
     """Destroy the key of one person, at every client; the ID number is asked for."""
     body = _privacy().erase(
-        _id_number(), reason=reason, reference=reference, by=operator(), approver=approver
-    )
+        _id_number(), reason=reason, reference=reference, by=proposer or operator(),
+        approver=approver,
+    )  # fmt: skip
     if json_:
         print_json(body)
         return

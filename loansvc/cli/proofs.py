@@ -9,7 +9,7 @@ from typing import TextIO
 import click
 
 from loansvc.cli.decisions import as_json, chosen, of_client, print_json
-from loansvc.cli.service import open_ledger
+from loansvc.cli.operators import open_ledger
 from loansvc.errors import NotFound
 from loansvc.ledger import exporting, receipts, verifier
 from loansvc.ledger.checkpoints import advance

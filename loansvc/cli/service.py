@@ -1,4 +1,4 @@
-"""serve, keys, ledger, settings: running the service."""
+"""serve, ledger, settings: running the service."""
 
 from __future__ import annotations
 
@@ -9,35 +9,23 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from shlex import quote
 
 import click
 
 from loansvc.cli.decisions import as_json, print_json
+from loansvc.cli.keys import DEFAULT_SCOPES
+from loansvc.cli.operators import open_ledger
 from loansvc.errors import LedgerDamaged, SetupRefused
-from loansvc.ledger import Ledger
 from loansvc.ledger import keys as client_keys
 from loansvc.settings import PREFIX, Settings, shipped
-from loansvc.underwriting import Underwriting, now
+from loansvc.underwriting import Underwriting
+from loansvc.web.access import Access
 from loansvc.web.examples import example_application
 
 DEMO_CLIENT = "demo"
-DEMO_SCOPES = ("decide", "read")
-
-
-def open_ledger(*, create: bool = False) -> Ledger:
-    """The ledger that the settings name."""
-    settings = Settings.from_environment()
-    return Ledger.open(
-        settings.url,
-        home=settings.home,
-        vault_keys=settings.vault_keys,
-        busy_timeout_ms=settings.busy_timeout_ms,
-        create=create,
-        suite=settings.cryptography,
-    )
 
 
 @click.command()
@@ -53,6 +41,7 @@ def serve(*, host: str | None, port: int | None) -> None:
     # clear line and not a worker that dies again and again.
     root = Underwriting.open(settings, create=True)
     root.check_ready()
+    Access(root, settings)
     _check_free(settings)
     _welcome(root, settings)
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(shipped("gunicorn.conf.py"))]
@@ -77,6 +66,7 @@ def _welcome(root: Underwriting, settings: Settings) -> None:
     """Where the docs are, and a request that works as pasted."""
     address = f"http://{settings.address}"
     _say(f"loansvc at {address}   docs {address}/docs   home {settings.home.absolute()}")
+    _say(f"Taken from clients: {', '.join(settings.ways)}. In production: signature, token.")
     key_file = (settings.home / "demo-key").absolute()
     if not client_keys.listed(root.ledger) and _is_loopback(settings.host):
         _create_demo_key(root, key_file)
@@ -120,64 +110,13 @@ def _is_loopback(host: str) -> bool:
 def _create_demo_key(root: Underwriting, path: Path) -> None:
     at = root.clock()
     _, token = client_keys.create(
-        root.ledger, client=DEMO_CLIENT, scopes=DEMO_SCOPES, now=at,
-        expires_at=at + timedelta(days=90),
+        root.ledger, client=DEMO_CLIENT, scopes=DEFAULT_SCOPES, now=at,
+        expires_at=at + timedelta(days=90), by="first start",
     )  # fmt: skip
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(token)
-
-
-@click.group()
-def keys() -> None:
-    """Keys of the clients."""
-
-
-@keys.command("create")
-@click.argument("client")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(client_keys.SCOPES),
-              default=DEMO_SCOPES, show_default=True, help="May be repeated.")  # fmt: skip
-@click.option("--days", type=click.IntRange(1, 3650), default=90, show_default=True)
-def keys_create(client: str, *, scopes: tuple[str, ...], days: int) -> None:
-    """Make a key for CLIENT; its token is printed this once."""
-    at = now()
-    key, token = client_keys.create(
-        open_ledger(create=True), client=client, scopes=scopes, now=at,
-        expires_at=at + timedelta(days=days),
-    )  # fmt: skip
-    click.echo(token)
-    click.echo(f"key {key.key_id} of {client} until {_day(key.expires_at)}: keep it now.", err=True)
-
-
-@keys.command("list")
-@as_json
-def keys_list(*, json_: bool) -> None:
-    """List the keys, without their secrets."""
-    found = client_keys.listed(open_ledger())
-    if json_:
-        print_json([{"key_id": k.key_id, "client": k.client, "scopes": list(k.scopes),
-                     "expires_at": k.expires_at.isoformat(), "usable": k.usable_at(now())}
-                    for k in found])  # fmt: skip
-        return
-    for k in found:
-        state = "usable" if k.usable_at(now()) else "revoked" if k.revoked_at else "expired"
-        click.echo(
-            f"{k.key_id}  {k.client:<20} {state:<8} until {_day(k.expires_at)}  "
-            f"{' '.join(k.scopes)}"
-        )
-
-
-def _day(at: datetime) -> str:
-    return at.date().isoformat()
-
-
-@keys.command("revoke")
-@click.argument("key_id")
-def keys_revoke(key_id: str) -> None:
-    """Make a key useless, in every worker at once."""
-    client_keys.revoke(open_ledger(), key_id, now=now())
-    click.echo(f"revoked   {key_id}")
 
 
 @click.group()
@@ -234,4 +173,4 @@ def settings() -> None:
         click.echo(f"{name:<26} {value or '-':<28} {says}")
 
 
-COMMANDS = (serve, keys, ledger, settings)
+COMMANDS = (serve, ledger, settings)

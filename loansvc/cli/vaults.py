@@ -7,8 +7,7 @@ import sys
 import click
 
 from loansvc.cli.decisions import as_json, print_json
-from loansvc.cli.privacy import operator
-from loansvc.cli.service import open_ledger
+from loansvc.cli.operators import open_ledger, operator
 from loansvc.ledger import rotation
 from loansvc.settings import Settings
 from loansvc.underwriting import new_id, now, stamp

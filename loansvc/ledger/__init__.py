@@ -29,6 +29,7 @@ from loansvc.ledger.stores import (
     cause_of,
     check,
     database_errors,
+    fleeting_engine,
     is_damage,
     is_there,
     leave_no_trace,
@@ -39,6 +40,7 @@ from loansvc.ledger.stores import (
     revision_of,
     revisions,
     unhurried,
+    wait_for_no_disk,
     writers,
 )
 from loansvc.ledger.tiles import make_anew
@@ -67,6 +69,7 @@ class Ledger:
         # Writers of one process queue here in turn; a database's own waiting is by chance.
         self._writers = GroupCommit(writers(engine), patience_s=busy_timeout_ms / 1000)
         self._readers = readers(engine)
+        self._fleeting = fleeting_engine(engine, busy_timeout_ms)
 
     @classmethod
     def open(
@@ -160,6 +163,16 @@ class Ledger:
     def transaction(self) -> Iterator[Connection]:
         """A connection for writing, alone among the writers of this ledger."""
         with self._writers.block() as connection:
+            yield connection
+
+    @contextmanager
+    def fleeting(self) -> Iterator[Connection]:
+        """A connection for writing what is kept for minutes; its commit does not wait for the disk.
+
+        Never for anything that is answered from the record.
+        """
+        with database_errors(), self._fleeting.begin() as connection:
+            wait_for_no_disk(connection)
             yield connection
 
     def check_keys(self) -> None:

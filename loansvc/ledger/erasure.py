@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import select
 
 from loansvc.errors import ErasureRefused, LedgerUnavailable, SetupRefused
-from loansvc.ledger import Ledger, tables
+from loansvc.ledger import Ledger, tables, variants
 from loansvc.ledger.administration import INSTALLATION
 from loansvc.ledger.chain import Entry
 from loansvc.ledger.entries import NO_EDITIONS, Writing, entry_of
@@ -47,7 +47,8 @@ def erase(
     if reason != REAPPLIED and any(loan.is_outstanding for loan in held):
         raise ErasureRefused
     entries = ledger.entries_of(subject_ref)
-    remains = {str(e.sequence): remainder_of(e, ledger.payload_of(e)) for e in entries}
+    payloads = {entry: ledger.payload_of(entry) for entry in entries}
+    remains = {str(e.sequence): remainder_of(e, payload) for e, payload in payloads.items()}
     erasure = {
         **says,
         "reason": reason,
@@ -55,6 +56,12 @@ def erase(
         "remains": remains,
     }
     ledger.destroy(subject_ref)
+    id_numbers = {
+        payload["application"]["applicant"]["id_number"]
+        for payload in payloads.values()
+        if "application" in payload
+    }
+    variants.forget(ledger.connection, ledger.vault, id_numbers)
     entry = ledger.append(
         ledger.subject_for(INSTALLATION), {"erasure": erasure}, kind="erasure", decided_at=at,
         client="", application_id=subject_ref, decision_id=entry_id, product="", outcome=reason,

@@ -167,7 +167,29 @@ def place_of(url: URL) -> str:
     return f"{url.database or ''} at {host if isinstance(host, str) else ', '.join(host)}"
 
 
-def _prepare_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
+def fleeting_engine(engine: Engine, busy_timeout_ms: int) -> Engine:
+    """A second engine on the same database, for rows that are kept for minutes.
+
+    Its commits are seen by everybody and outlive the process, but do not wait for the disk: a power
+    cut may take the last ones. Connections of its own, so that no decision is ever written on one.
+    """
+    if engine.dialect.name != "sqlite":
+        return engine  # each transaction says for itself that it does not wait
+    # One connection: SQLite has one writer anyway, and here they wait in turn.
+    quick = create_engine(
+        engine.url, pool_size=1, max_overflow=0, pool_timeout=busy_timeout_ms / 1000
+    )
+    _prepare_sqlite(quick, busy_timeout_ms, synchronous="NORMAL")
+    return quick.execution_options(loansvc_writes=True)
+
+
+def wait_for_no_disk(connection: Connection) -> None:
+    """Let this transaction of a fleeting engine commit without waiting for the disk."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+
+
+def _prepare_sqlite(engine: Engine, busy_timeout_ms: int, *, synchronous: str = "FULL") -> None:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions begin where we say so, below
@@ -177,7 +199,8 @@ def _prepare_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
         # To undo one block of a group takes a journal: in memory, for /tmp may be read-only.
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits
+        # NORMAL may lose the last commits when the power fails.
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
 
     @event.listens_for(engine, "begin")

@@ -35,6 +35,7 @@ SIGNING = "signing"
 PURPOSES = ("pseudonym", "key_encryption", "chain", SIGNING)
 GIVEN = "LOANSVC_VAULT_KEYS"
 DOMAIN = b"loansvc resident id\x00"  # keeps these pseudonyms apart from any other use of the key
+WATCH_DOMAIN = b"loansvc probing\x00"  # marks of the watch are joined with nothing else
 PARTY_DOMAIN = b"loansvc related party\x00"  # so that `related` cannot be joined with `subject`
 CURRENT = "current"
 MARK_OF_SUITE = {INTERNATIONAL: "", COMMERCIAL: "sm:"}
@@ -157,6 +158,10 @@ class Vault:
         whichever key was current.
         """
         return self._marks(PARTY_DOMAIN, party, versions or self.versions("pseudonym"))
+
+    def watch_mark(self, text: str) -> str:
+        """The mark of a person or variant that is kept for a day, under the current key."""
+        return self._marks(WATCH_DOMAIN, text, self.versions("pseudonym")[:1])[0]
 
     def _marks(self, domain: bytes, text: str, versions: Iterable[int]) -> list[str]:
         keys, message = self._keys.of["pseudonym"], domain + text.encode("ascii")

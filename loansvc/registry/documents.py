@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from loansvc.editions import ROLES, Edition, Head, Reader, digest_of, read_head
+from loansvc.editions import ROLES, SAID, Edition, Head, Reader, digest_of, read_head
 from loansvc.errors import EditionRefused
 from loansvc.policy.document import read_policy
 from loansvc.rates import read_rates
@@ -19,7 +19,6 @@ from loansvc.standards import read_standard
 from loansvc.villages.document import read_register
 
 LOCK = "editions.lock"
-SAID = ("reason", "impact")  # what an entry of the lock may say beside it
 MOST_BYTES = 1_000_000  # a card or a policy is a page, not a data set
 FOLDERS = {
     "scorecard": "scorecards",
@@ -109,6 +108,7 @@ def edition_of(entry: dict[str, str], head: Head, content: Any) -> Edition[Any]:
         path=entry["path"],
         head=head,
         content=content,
+        proposer=entry.get("proposer", ""),
         reason=entry.get("reason", ""),
         impact=entry.get("impact", ""),
     )

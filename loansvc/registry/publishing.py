@@ -38,6 +38,7 @@ from loansvc.villages import Register
 
 PLACE = ("kind", "product", "role", "valid_from")  # one edition for each
 MOST_REASON = 500  # characters: a sentence or two, and where the rest is filed
+MOST_NAME = 100
 FORMATS = {
     "scorecard": ".json",
     "villages": ".json",
@@ -53,10 +54,12 @@ def publish(
     *,
     role: str,
     approver: str,
+    proposer: str | None = None,
     valid_from: date | None = None,
     today: date | None = None,
     reason: str | None = None,
     measure: Callable[[Registry, Edition[Any]], str] | None = None,
+    record: Callable[[Mapping[str, str]], None] | None = None,
 ) -> Edition[Any]:
     """Check a document, take it into the folder and add it to the lock, alone among publishers.
 
@@ -69,8 +72,9 @@ def publish(
     for a day already gone.
 
     `measure` is called for a policy or scorecard that is to decide, once nothing else speaks
-    against it, with the editions as they stand; it refuses, or gives a short text. That text and
-    the `reason` are kept with the publication.
+    against it, with the editions as they stand; it refuses, or gives a short text. That text, the
+    `reason` and the `proposer`, who is not the approver, are kept with the publication. `record` is
+    called with what the lock will say, right before it does: what cannot be recorded never holds.
 
     Raises:
         EditionRefused: the document is wrong, or another edition starts on the same day.
@@ -81,6 +85,8 @@ def publish(
         raise EditionRefused(f"{source.name}: only a scorecard can be published as a challenger.")
     if not approver.strip():
         raise EditionRefused(f"{source.name}: name the approver: --approver NAME")
+    if proposer is not None:
+        _check_proposer(proposer, approver, source.name)
     _check_reason(reason, source.name)
     folder.mkdir(parents=True, exist_ok=True)
     with alone_in(folder):
@@ -102,12 +108,15 @@ def publish(
             _check_policy(content, entry, entries, folder, source.name)
         if isinstance(content, Register):
             _check_register(content, entry, entries, folder, today=today, name=source.name)
+        entry |= {"proposer": proposer} if proposer else {}
         entry |= {"reason": reason} if reason else {}
         if measure and role == ROLES[0] and head.kind in ("policy", "scorecard"):
             in_place = Registry(folder, read_all(folder, entries))
             impact = measure(in_place, edition_of(entry, head, content))
             entry |= {"impact": impact} if impact else {}
         _put(folder, entry["path"], data, card=source.with_suffix(".md"))
+        if record:
+            record(entry)
         lock = to_text({"editions": [*entries, entry]})
         write_whole(folder / LOCK, lock.encode(), part_folder=folder)
     return edition_of(entry, head, content)
@@ -135,6 +144,17 @@ def _place_for(head: Head, entries: Sequence[dict[str, str]], digest: str) -> st
     # A second document of the same day (a challenger beside a champion) is told apart by digest.
     taken = any(entry["path"] == stem + suffix for entry in entries)
     return f"{stem}-{digest[7:15]}{suffix}" if taken else stem + suffix
+
+
+def _check_proposer(proposer: str, approver: str, name: str) -> None:
+    """Four eyes: whoever asks for a publication does not approve it."""
+    if same_person(proposer, approver):
+        raise EditionRefused(
+            f"{name}: {approver} proposes it and cannot approve it. Name the other person: "
+            "--approver NAME, or --proposer NAME"
+        )
+    if not proposer.strip() or not proposer.isprintable() or len(proposer) > MOST_NAME:
+        raise EditionRefused(f"{name}: a proposer is a name of one line: --proposer NAME")
 
 
 def _check_reason(reason: str | None, name: str) -> None:

@@ -12,6 +12,7 @@ from loansvc.identifiers import holds_id_number
 from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting
 from loansvc.web import api, docs, outcomes, privacy, probes, problems, receipts, reviews
+from loansvc.web.access import Access
 from loansvc.web.admission import Admission
 from loansvc.web.logs import PatientHandler
 from loansvc.web.probes import Readiness
@@ -51,6 +52,7 @@ def create_app(underwriting: Underwriting | None = None, settings: Settings | No
     Admission.install(app, settings or Settings())
     app.extensions["readiness"] = Readiness(underwriting)
     app.register_blueprint(probes.blueprint)
+    Access.install(app, underwriting, settings or Settings())
     app.register_blueprint(api.blueprint)
     app.register_blueprint(outcomes.blueprint)
     app.register_blueprint(reviews.blueprint)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from loansvc.application import PRODUCTS
-from loansvc.editions import COUNTY, EVERY_KIND, KINDS, ROLES
+from loansvc.editions import COUNTY, EVERY_KIND, KINDS, ROLES, SAID
 from loansvc.ledger.chain import NAMES
 from loansvc.ledger.commitments import KINDS as OUTCOME_KINDS
 from loansvc.ledger.commitments import STATES as LOAN_STATES
@@ -232,9 +232,8 @@ VILLAGE_SAID = _object(
 EDITION = {
     "kind": _one_of(EVERY_KIND), "product": _one_of((*PRODUCTS, COUNTY)), "role": _one_of(ROLES),
     "valid_from": DAY, "review_by": _or_null(DAY), "reference": TEXT, "approver": TEXT,
-    "digest": TEXT, "path": TEXT, "reason": TEXT, "impact": TEXT,
+    "digest": TEXT, "path": TEXT, **dict.fromkeys(SAID, TEXT),
 }  # fmt: skip
-SAID = ("reason", "impact")  # only where somebody said so
 FIELD_ERROR = _object({"pointer": TEXT, "code": TEXT, "detail": TEXT})
 
 FACTORS = _object(dict.fromkeys(RATINGS, WHOLE))

@@ -22,7 +22,7 @@ from loansvc.reviewing import Reviewing
 from loansvc.reviewing.showing import shown
 from loansvc.villages import Register, Village
 from loansvc.villages.history import history_of
-from loansvc.web.access import client, requires, underwriting
+from loansvc.web.access import client, requires, underwriting, watch
 from loansvc.web.fields import Day, Pattern, Word
 from loansvc.web.presentation import (
     edition_document,
@@ -80,7 +80,8 @@ DecisionsQuerySchema = StrictSchema.from_dict(
 @requires("decide")
 def decide() -> Response:
     """Decide and record: 201 new, 200 the same application again."""
-    recorded, is_new = underwriting().decide(_application(json_document()), client=client())
+    application = _application(json_document())
+    recorded, is_new = underwriting().decide(application, client=client(), watch=watch())
     response = answer(recorded.answer(), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
     if is_new:
         response.headers["Location"] = f"/v1/decisions/{recorded.entry.application_id}"
@@ -103,7 +104,8 @@ def preview() -> Response:
             raise InvalidApplication(flat_errors(error, "/editions")) from None
     application = _application(document)
     role = override.get("role") or "champion"
-    return answer(underwriting().preview(application, on=override.get("on"), role=role))
+    on = override.get("on")
+    return answer(underwriting().preview(application, on=on, role=role, watch=watch()))
 
 
 @blueprint.get("/v1/decisions")

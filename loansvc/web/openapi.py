@@ -41,11 +41,12 @@ ERRORS = {
     413: "The body is larger than 64 KiB.",
     415: "The body is not declared as JSON.",
     422: "Some fields need correcting; all are named.",
+    429: "Too much within a minute, or too many variants of one person within a day.",
     500: "An error on our side; nothing was recorded unless a repeat says so.",
     503: "Overloaded, or the ledger cannot be reached; send the same request again.",
 }
-READ_ERRORS = (400, 401, 403, 500, 503)
-WRITE_ERRORS = (400, 401, 403, 413, 415, 422, 500, 503)
+READ_ERRORS = (400, 401, 403, 429, 500, 503)
+WRITE_ERRORS = (400, 401, 403, 413, 415, 422, 429, 500, 503)
 PREVIEW_SAYS = """What would be answered, recorded nowhere: no decision, no serial number used up.
 
 `editions` beside the application tries other editions than those in force on its day.
@@ -194,7 +195,7 @@ def _refusal(status: int, says: str) -> dict[str, Any]:
         "description": says,
         "content": {"application/problem+json": content},
     }
-    if status == 503:
+    if status in (429, 503):
         response["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
     return response
 
@@ -225,6 +226,7 @@ def _operation(
     else:
         needs = f"Needs a key with the scope `{scope}`."
         operation["description"] = f"{at_length}\n\n{needs}".lstrip()
+        operation["x-scope"] = scope
     return operation
 
 

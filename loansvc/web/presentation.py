@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from loansvc.decision import Editions
-from loansvc.editions import Edition
+from loansvc.editions import SAID, Edition
 from loansvc.policy import Policy, Subsidy, Test, fact_label
 from loansvc.villages.history import Said
 
@@ -29,8 +29,7 @@ def edition_document(edition: Edition[Any]) -> dict[str, Any]:
         "approver": edition.approver,
         "digest": edition.digest,
         "path": edition.path,
-        **({"reason": edition.reason} if edition.reason else {}),
-        **({"impact": edition.impact} if edition.impact else {}),
+        **{name: text for name in SAID if (text := getattr(edition, name))},
     }
 
 

@@ -48,10 +48,9 @@ def problem(error: LoanError) -> Response:
     response = answer(
         problem_document(error, g.request_id), error.status, media_type="application/problem+json"
     )
-    if error.status == HTTPStatus.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = 'Bearer realm="loansvc"'
     if error.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
-        response.headers["Retry-After"] = str(random.randint(*RETRY_AFTER_SECONDS))  # noqa: S311  # no secret
+        wait_s = error.retry_after_s + random.randint(*RETRY_AFTER_SECONDS)  # noqa: S311  # no secret
+        response.headers["Retry-After"] = str(wait_s)
     return response
 
 

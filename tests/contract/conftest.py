@@ -12,10 +12,13 @@ import pytest
 from werkzeug.test import TestResponse
 
 from loansvc.ledger import keys
+from loansvc.settings import Settings
 from loansvc.web import create_app
 from tests.small import NOON, small_models, small_underwriting
 
 SCOPES = ("decide", "read")
+# Tests ask of one person what no bank would: the watch on that has tests of its own.
+UNWATCHED = Settings(probing_flag=999_999, probing_limit=999_999)
 
 
 class Api:
@@ -24,15 +27,20 @@ class Api:
     def __init__(self, folder: Path, models: Path) -> None:
         self.now = NOON
         self.root = small_underwriting(folder, models=models, clock=lambda: self.now)
-        self.app = create_app(self.root)
+        self.app = create_app(self.root, UNWATCHED)
         self.key = self.new_key("bank")
+        self.other = ""  # a key of another client, where a test makes one
 
     def new_key(
-        self, client: str, scopes: tuple[str, ...] = SCOPES, expires_at: datetime | None = None
+        self,
+        client: str,
+        scopes: tuple[str, ...] = SCOPES,
+        expires_at: datetime | None = None,
+        **about: str,
     ) -> str:
         until = expires_at or self.now + timedelta(days=90)
         return keys.create(
-            self.root.ledger, client=client, scopes=scopes, now=self.now, expires_at=until
+            self.root.ledger, client=client, scopes=scopes, now=self.now, expires_at=until, **about
         )[1]
 
     def call(

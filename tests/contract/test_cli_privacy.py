@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loansvc.cli.privacy import operator
+from loansvc.cli.operators import operator
 from tests.shell import run
 from tests.small import a_document, small_models
 

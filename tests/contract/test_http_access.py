@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.test import TestResponse
 
 from loansvc.ledger import keys
 from loansvc.ledger.keys import SCOPES
+from loansvc.settings import Settings
+from loansvc.web import create_app
+from loansvc.web.limits import WRONG_TRIES
 from tests.contract.conftest import Api, is_problem
 from tests.small import TODAY, WANGTAN, a_document
 
@@ -78,7 +84,7 @@ def test_every_address_of_the_app_is_in_the_contract(shared: Api) -> None:
 def test_a_key_opens_what_its_scope_says_and_nothing_else(api: Api) -> None:
     api.post(a_document(1))
     for name, sent in OF_A_DECISION.items():
-        key = api.new_key("bank", SCOPES)  # a key each: whoever asks does not decide
+        key = api.new_key("bank", SCOPES, holder=name)  # whoever asks does not decide
         to = address(api, f"/v1/decisions/{{application_id}}/{name}")
         assert api.post(sent, to=to, key=key).status_code == 201
     by_scope = {scope: api.new_key("bank", (scope,)) for scope in SCOPES}
@@ -93,10 +99,10 @@ def test_a_key_opens_what_its_scope_says_and_nothing_else(api: Api) -> None:
 
 
 def test_all_other_scopes_together_do_not_open_an_address(api: Api) -> None:
+    all_but = {one: api.new_key("bank", tuple(s for s in SCOPES if s != one)) for one in SCOPES}
     for method, path, needed, _ in operations(api):
         if needed is not None:
-            others = tuple(scope for scope in SCOPES if scope != needed)
-            assert call(api, method, path, api.new_key("bank", others)) == 403, path
+            assert call(api, method, path, all_but[needed]) == 403, path
 
 
 @pytest.mark.parametrize(
@@ -116,11 +122,14 @@ def test_all_other_scopes_together_do_not_open_an_address(api: Api) -> None:
 def test_without_a_valid_key_every_address_asks_for_one(
     shared: Api, authorization: str | None
 ) -> None:
-    for method, path, needed, _ in operations(shared):
+    for number, (method, path, needed, _) in enumerate(operations(shared)):
         if needed is None:
             continue
         headers = {} if authorization is None else {"Authorization": authorization}
-        response = shared.call(method, address(shared, path), key="", headers=headers)
+        response = shared.call(
+            method, address(shared, path), key="", headers=headers,
+            environ_overrides={"REMOTE_ADDR": f"10.0.0.{number}"},  # each address its first try
+        )  # fmt: skip
         is_problem(response, 401, "unauthenticated")
         assert response.headers["WWW-Authenticate"] == 'Bearer realm="loansvc"'
 
@@ -181,3 +190,140 @@ def test_a_cursor_of_another_client_opens_nothing(api: Api) -> None:
 def test_a_key_sent_in_the_query_opens_nothing(shared: Api) -> None:
     response = shared.get(f"/v1/decisions?access_token={shared.key}", key="")
     is_problem(response, 401, "unauthenticated")
+
+
+def test_the_quota_is_told_and_kept(api: Api) -> None:
+    api.app = create_app(api.root, Settings(rate_limit=6, workers=2))
+    answers = [api.get("/v1/fund") for _ in range(4)]
+    assert [a.status_code for a in answers] == [200, 200, 200, 429]
+    assert answers[0].headers["RateLimit-Policy"] == '"client";q=6;w=60'
+    assert answers[0].headers["RateLimit"] == '"client";r=4'
+    assert re.fullmatch(r'"client";r=0;t=[0-9]+', answers[3].headers["RateLimit"])
+    is_problem(answers[3], 429, "quota_exceeded")
+    assert 50 <= int(answers[3].headers["Retry-After"]) <= 65
+    other = api.get("/v1/fund", key=api.new_key("other"))
+    assert other.status_code == 200
+    assert "RateLimit" not in api.get("/healthz", key="").headers
+
+
+def test_a_guesser_is_held_off_and_a_right_key_let_in(api: Api) -> None:
+    """Whoever sends no key, or none of the right form, guesses nothing."""
+    for sent in ("", "x", "lsk_", "a.b"):
+        for _ in range(30):
+            assert api.get("/v1/fund", key=sent).status_code == 401
+    guesses = [f"lsk_{number:012x}_{'A' * 43}" for number in range(100)]
+    found = [api.get("/v1/fund", key=guess).status_code for guess in guesses]
+    assert found == [401] * WRONG_TRIES + [429] * (100 - WRONG_TRIES)
+    refused = api.get("/v1/fund", key=guesses[0])
+    is_problem(refused, 429, "too_many_tries")
+    assert 50 <= int(refused.headers["Retry-After"]) <= 65
+    assert api.get("/v1/fund").status_code == 200
+
+
+def test_a_revoked_key_is_a_wrong_one(api: Api) -> None:
+    key = api.new_key("bank")
+    keys.revoke(api.root.ledger, key.split("_")[1], now=api.now)
+    found = {api.get("/v1/fund", key=key).status_code for _ in range(WRONG_TRIES + 1)}
+    assert found == {401, 429}
+
+
+# --- two clients ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[Api]:
+    """A service with 30 decisions of each of two banks, some under the same application_id."""
+    service = Api(tmp_path_factory.mktemp("two"), models)
+    service.other = service.new_key("other", SCOPES)
+    service.key = service.new_key("bank", SCOPES)
+    for number in range(30):
+        for key, name in ((service.key, "MINE"), (service.other, "THEIRS")):
+            document = a_document(number) | {"application_id": f"{name}-{number}"}
+            assert service.post(document, key=key).status_code == 201
+    for number in range(3):
+        assert service.post(a_document(number)).status_code == 201
+        assert service.post(a_document(number + 50), key=service.other).status_code == 201
+    yield service
+    service.close()
+
+
+def sent(method: str, path: str) -> dict[str, Any]:
+    """What goes with a call on an address below that of a decision."""
+    return {"json": OF_A_DECISION[path.rpartition("/")[2]]} if method == "POST" else {}
+
+
+def all_but_the_counter(answer: TestResponse) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in answer.headers if name != "RateLimit"]
+
+
+def test_no_address_tells_a_client_anything_of_another(two: Api) -> None:
+    """Every operation that takes an application_id, with every id of the other bank."""
+    theirs = two.get("/v1/decisions?limit=100", key=two.other).get_json()["data"]
+    marks = {d["decision_id"] for d in theirs} | {d["ledger"]["hash"] for d in theirs}
+    names = [d["application_id"] for d in theirs if d["application_id"].startswith("THEIRS")]
+    assert (len(marks), len(names)) == (66, 30)
+    headers = {"X-Request-Id": "same"}
+    for method, path, needed, _ in operations(two):
+        if needed is None or "{application_id}" not in path:
+            continue
+        for name in names:
+            absent = name.replace("THEIRS", "NOBODY")
+            answers = [
+                two.call(method, path.format(application_id=one), headers=headers,
+                         **sent(method, path))
+                for one in (name, absent)
+            ]  # fmt: skip
+            assert {a.status_code for a in answers} == {404}, (method, path)
+            assert answers[0].data == answers[1].data
+            assert all_but_the_counter(answers[0]) == all_but_the_counter(answers[1])
+
+
+def test_lists_cursors_and_filters_give_only_ones_own(two: Api) -> None:
+    for key, other in ((two.key, "THEIRS"), (two.other, "MINE")):
+        found, cursor = 0, ""
+        while True:
+            body = two.get(f"/v1/decisions?limit=7{cursor}", key=key).get_json()
+            assert other not in str(body)
+            found += len(body["data"])
+            if not body["has_more"]:
+                break
+            cursor = f"&cursor={body['next']}"
+        assert found == 33
+        for query in (f"village={WANGTAN}", "outcome=approve", "product=credit_loan"):
+            assert other not in two.get(f"/v1/decisions?limit=100&{query}", key=key).text
+
+
+def test_a_cursor_anywhere_shows_no_more_than_ones_own(two: Api) -> None:
+    for cursor in range(1, 75):
+        body = two.get(f"/v1/decisions?limit=100&cursor={cursor}").get_json()
+        assert "THEIRS" not in str(body)
+
+
+def test_the_same_id_at_two_banks_is_two_decisions(two: Api) -> None:
+    """And each replays its own."""
+    shared = a_document(60) | {"application_id": "SAME"}
+    bodies = [two.post(shared, key=key).get_json() for key in (two.key, two.other)]
+    assert bodies[0]["decision_id"] != bodies[1]["decision_id"]
+    for key, body in zip((two.key, two.other), bodies, strict=True):
+        again = two.post(shared, key=key)
+        assert (again.status_code, again.get_json()) == (200, body)
+
+
+def test_what_all_share_says_nothing_of_one_client(two: Api) -> None:
+    """Register, products and editions are published; the fund is told as sums of everybody."""
+    for method, path, needed, _ in operations(two):
+        if method == "GET" and needed == "read" and "{application_id}" not in path:
+            mine = two.call(method, address(two, path), key=two.key)
+            theirs = two.call(method, address(two, path), key=two.other)
+            if path != "/v1/decisions":
+                assert _without_time(mine.get_json()) == _without_time(theirs.get_json()), path
+
+
+def _without_time(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name != "as_of"}
+
+
+def test_the_contract_names_each_scope_once_in_words_and_once_for_machines(shared: Api) -> None:
+    for _, path, scope, operation in operations(shared):
+        assert operation.get("x-scope") == scope, path
+        assert (operation.get("security") == []) == (scope is None), path

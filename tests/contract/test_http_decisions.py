@@ -28,7 +28,7 @@ def test_a_new_application_is_decided_and_recorded(api: Api) -> None:
     assert response.headers["Location"] == "/v1/decisions/EXAMPLE-20261123-credit_loan-000001"
     assert "Idempotent-Replayed" not in response.headers
     assert (body["outcome"], body["score"], body["grade"]) == ("approve", 626, "R2")
-    assert body["ledger"]["sequence"] == 1
+    assert body["ledger"]["sequence"] == 2  # after the entry of the key
     assert body["decided_at"] == "2026-11-23T12:00:00.000+08:00"
 
 
@@ -42,7 +42,7 @@ def test_the_same_application_again_gives_the_same_bytes(api: Api) -> None:
     again = api.post(a_document(1))
     assert (again.status_code, again.data) == (200, first.data)
     assert again.headers["Idempotent-Replayed"] == "true"
-    assert api.root.ledger.verify() == (1, [])
+    assert api.root.ledger.verify() == (2, [])  # its key and it
 
 
 def test_reading_gives_the_same_bytes_as_deciding(api: Api) -> None:
@@ -65,7 +65,7 @@ def test_the_same_id_with_other_content_is_refused(api: Api, changes: dict[str, 
     api.post(first)
     again = a_document(1, **changes) | {"application_id": first["application_id"]}
     is_problem(api.post(again), 409, "application_id_reused")
-    assert api.root.ledger.verify() == (1, [])
+    assert api.root.ledger.verify() == (2, [])  # its key and it
 
 
 def test_null_and_absent_mean_the_same(api: Api) -> None:
@@ -237,7 +237,7 @@ def test_a_preview_is_the_decision_without_its_place(api: Api) -> None:
 
 def test_a_preview_is_recorded_nowhere(api: Api) -> None:
     api.post(a_document(1), to="/v1/previews")
-    assert api.root.ledger.verify() == (0, [])
+    assert api.root.ledger.verify() == (1, [])  # the key alone
     assert api.get("/v1/decisions/EXAMPLE-20261123-credit_loan-000001").status_code == 404
 
 

@@ -137,7 +137,7 @@ def test_our_own_mistake_is_a_problem_that_tells_nothing(
     assert "Traceback" not in response.text
     assert body["request_id"] in caplog.text
     assert "the inside of the service" in caplog.text
-    assert api.root.ledger.verify() == (0, [])
+    assert api.root.ledger.verify() == (1, [])  # the key alone
 
 
 def test_after_our_own_mistake_the_next_request_is_answered(

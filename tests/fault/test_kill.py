@@ -113,7 +113,7 @@ def test_twenty_callers_with_one_id_get_one_decision(service: Service) -> None:
             answers = list(callers.map(send, range(20)))
         assert sorted(a.status for a in answers) == [200] * 19 + [201]
         assert len({a.body for a in answers}) == 1
-    assert json.loads(service.run("ledger", "verify", "--json").stdout)["entries"] == 5
+    assert json.loads(service.run("ledger", "verify", "--json").stdout)["entries"] == 6
 
 
 def test_one_id_with_two_contents_is_one_decision_and_refusals(service: Service) -> None:
@@ -172,7 +172,7 @@ def test_processes_that_write_at_once_make_one_chain_without_a_gap(
         writer.communicate(timeout=PATIENCE_S)
         assert writer.returncode == 0
     verified = json.loads(service.run("ledger", "verify", "--json").stdout)
-    assert verified == {"entries": 200, "problems": []}
+    assert verified == {"entries": 201, "problems": []}
 
 
 def test_a_ledger_locked_by_another_writer_is_try_again_within_the_busy_limit(
@@ -207,4 +207,4 @@ def test_a_ledger_that_stays_locked_is_try_again_for_everybody_in_time(service: 
         assert time.monotonic() - started < 3
         assert {a.status for a in answers} == {503}
         other.execute("ROLLBACK")
-    assert json.loads(service.run("ledger", "verify", "--json").stdout)["entries"] == 0
+    assert json.loads(service.run("ledger", "verify", "--json").stdout)["entries"] == 1

@@ -60,3 +60,28 @@ def test_links_that_an_orchestrator_sets_are_nobodys_settings() -> None:
 def test_a_database_password_is_never_listed() -> None:
     settings = Settings.from_environment({"LOANSVC_DATABASE_URL": "sqlite://u:s3cr3t@/x"})
     assert "s3cr3t" not in str(list(settings.listed()))
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [
+        ("ACCESS", ["", "keys", "key,", "key;token", "none"], ["key", "signature, token"]),
+        ("PUBLIC_URL", ["x.cn", "ftp://x.cn", "https://x.cn/", "https://x.cn/?a", "https://a b"],
+         ["https://x.cn", "http://[::1]:80", "https://x.cn/loans"]),
+    ],
+)  # fmt: skip
+def test_a_word_or_address_of_access_is_held_to_its_form(
+    name: str, wrong: list[str], right: list[str]
+) -> None:
+    for text in right:
+        Settings.from_environment({f"LOANSVC_{name}": text})
+    for text in filter(None, wrong):
+        with pytest.raises(SetupRefused, match=f"LOANSVC_{name}"):
+            Settings.from_environment({f"LOANSVC_{name}": text})
+
+
+def test_all_ways_are_taken_unless_said_otherwise() -> None:
+    assert Settings.from_environment({}).ways == ("key", "signature", "token")
+    assert Settings.from_environment({"LOANSVC_ACCESS": "signature, token"}).ways == (
+        "signature", "token",
+    )  # fmt: skip

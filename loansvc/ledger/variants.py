@@ -1,0 +1,127 @@
+"""Variants: how many ways of telling one person's circumstances a client tried within a day.
+
+Who changes a figure and asks again, many times, is measuring the scorecard. Counted are different
+sets of what a model may read, not applications: the same again, under whatever id, is no variant.
+Kept are keyed marks alone, each client's its own, for a day.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from loansvc.application import MODEL_CHARACTERISTICS, Application, characteristics
+from loansvc.errors import ProbingLimit
+from loansvc.ledger.tables import variant
+from loansvc.ledger.vault import Vault
+
+KEPT = timedelta(hours=24)
+SEEN = select(variant.c.mark, variant.c.at).where(
+    variant.c.client == bindparam("of_client"),
+    variant.c.person == bindparam("of_person"),
+    variant.c.at >= bindparam("since"),
+)
+FORGET = delete(variant).where(variant.c.at < bindparam("since"))
+UNIQUE = ["client", "person", "mark"]
+_FOR_SQLITE, _FOR_POSTGRESQL = sqlite.insert(variant), postgresql.insert(variant)
+KEEP = {  # a mark of the day before is one of today again
+    "sqlite": _FOR_SQLITE.on_conflict_do_update(
+        index_elements=UNIQUE, set_={"at": _FOR_SQLITE.excluded.at}
+    ),
+    "postgresql": _FOR_POSTGRESQL.on_conflict_do_update(
+        index_elements=UNIQUE, set_={"at": _FOR_POSTGRESQL.excluded.at}
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many variants of one person a client may try in a day: unnoticed, and at all."""
+
+    unnoticed: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way of telling a person's circumstances, as marks that tell nothing."""
+
+    client: str
+    person: str
+    mark: str
+
+
+def variant_of(vault: Vault, application: Application, *, client: str) -> Variant:
+    """The variant that an application is, for this client."""
+    person = f"{client}|{application.applicant.id_number}"
+    derived = characteristics(application)
+    text = json.dumps([derived[name] for name in MODEL_CHARACTERISTICS])
+    return Variant(
+        client,
+        _person(vault, client, application.applicant.id_number),
+        vault.watch_mark(f"{person}|{text}"),
+    )
+
+
+def is_known(connection: Connection, one: Variant, *, at: datetime, bounds: Bounds) -> bool:
+    """Whether the client tried this variant today.
+
+    Raises:
+        ProbingLimit: it did not, and tried as many others as it may.
+    """
+    return one.mark in _not_too_many(connection, one, at, bounds)
+
+
+def keep(connection: Connection, one: Variant, *, at: datetime, bounds: Bounds) -> bool:
+    """Count a variant; whether it is the first that is to be noticed.
+
+    Raises:
+        ProbingLimit: it is new, and as many as may be were tried.
+    """
+    seen = _not_too_many(connection, one, at, bounds)
+    if one.mark in seen:
+        return False
+    if at.second == 0:  # one second of a minute is enough, and costs the others nothing
+        connection.execute(FORGET, {"since": _seconds(at - KEPT)})
+    row = {"client": one.client, "person": one.person, "mark": one.mark, "at": _seconds(at)}
+    connection.execute(KEEP[connection.dialect.name], row)
+    return len(seen) == bounds.unnoticed
+
+
+def forget(connection: Connection, vault: Vault, id_numbers: Iterable[str]) -> None:
+    """Forget what any client tried of these people."""
+    clients = connection.execute(select(variant.c.client).distinct()).scalars().all()
+    marks = [_person(vault, client, id_number) for client in clients for id_number in id_numbers]
+    connection.execute(delete(variant).where(variant.c.person.in_(marks)))
+
+
+def _person(vault: Vault, client: str, id_number: str) -> str:
+    return vault.watch_mark(f"person|{client}|{id_number}")
+
+
+def _not_too_many(
+    connection: Connection, one: Variant, at: datetime, bounds: Bounds
+) -> dict[str, str]:
+    seen = _seen(connection, one, at)
+    if one.mark not in seen and len(seen) >= bounds.most:
+        oldest = min(map(float, seen.values()))
+        raise ProbingLimit(retry_after_s=round(oldest + KEPT.total_seconds() - at.timestamp()))
+    return seen
+
+
+def _seen(connection: Connection, one: Variant, at: datetime) -> dict[str, str]:
+    """The marks of the day, and when each was first tried."""
+    asked = {
+        "of_client": one.client, "of_person": one.person, "since": _seconds(at - KEPT),
+    }  # fmt: skip
+    return {row.mark: row.at for row in connection.execute(SEEN, asked)}
+
+
+def _seconds(at: datetime) -> str:
+    """A moment as text that sorts by time."""
+    return f"{at.timestamp():015.3f}"
