@@ -174,6 +174,8 @@ def _prepare_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
         # A row that somebody spoilt must be readable, so that `verify` can name it.
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         connection.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
+        # To undo one block of a group takes a journal: in memory, for /tmp may be read-only.
+        connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits
         connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten

@@ -75,7 +75,6 @@ class Service:
             **settings,
         }
         self._process: subprocess.Popen[bytes] | None = None
-        self._supervisor: int | None = None
         self._log = home.with_name(f"{home.name}.log")
 
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -90,18 +89,14 @@ class Service:
     def command(self) -> list[str]:
         return [sys.executable, "-m", "loansvc", "serve", "--port", str(self.port)]
 
-    def start(self, *within: str, supervised: bool = False) -> Service:
-        """Start it and wait until every worker is there.
-
-        `within`: a command before it, which becomes the service or, where `supervised`, stays.
-        """
+    def start(self, *within: str) -> Service:
+        """Start it and wait until every worker is there; `within`: a command that starts it."""
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*within, *self.command],
                 env=self.environment, stdout=log, stderr=subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip
-        self._supervisor = self._process.pid if supervised else None
         wait_for("the service to be ready", self._ready)
         # A worker that is asked to stop before it listens to signals would be waited for.
         if self.environment.get("LOANSVC_LOG_LEVEL", "info") == "info":
@@ -115,6 +110,10 @@ class Service:
             return self.get("/readyz", key="").status == 200
         return False
 
+    def log_to(self, path: Path) -> None:
+        """Keep what it prints there from the next start on, not beside its home."""
+        self._log = path
+
     def log(self) -> str:
         """What it has printed since the start."""
         return self._log.read_text("utf-8")
@@ -126,14 +125,13 @@ class Service:
         return self._process.pid
 
     def master(self) -> int | None:
-        """The process that has the workers: the one that was started, or its child."""
-        pids = [self.pid, *children(self.pid)]
-        return next((pid for pid in pids if children(pid) and pid != self._supervisor), None)
+        """gunicorn's master: the process that was started, or its child under a supervisor."""
+        return next((p for p in (self.pid, *children(self.pid)) if _is_gunicorn(p)), None)
 
     def workers(self) -> list[int]:
         """The worker processes that are alive."""
         master = self.master()
-        return [pid for pid in children(master) if _alive(pid)] if master else []
+        return [pid for pid in children(master) if _is_gunicorn(pid)] if master else []
 
     def kill(self) -> None:
         """Pull the plug: master and workers at once."""
@@ -199,8 +197,8 @@ def children(pid: int) -> list[int]:
     return []
 
 
-def _alive(pid: int) -> bool:
-    """Whether it runs or sleeps: one that was killed stays listed until its parent looks."""
+def _is_gunicorn(pid: int) -> bool:
+    """Whether it runs or sleeps: of one that was killed the command line is empty."""
     with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        return b"gunicorn" in Path(f"/proc/{pid}/cmdline").read_bytes()
     return False

@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.service import Service, wait_for
-from tests.fault.traffic import BROKEN, N_CLIENTS, survived, traffic
+from tests.fault.traffic import BROKEN, N_CLIENTS, RECOVERY_S, survived, traffic
 from tests.small import small_models
 
 KILLING_S, KILL_EVERY_S = 60.0, 2.0
-RECOVERY_S = 5.0
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +61,7 @@ def test_the_master_killed_under_a_supervisor(
     service.stop()
     script = tmp_path / "supervisor"
     script.write_text('while true; do "$@"; sleep 0.2; done\n', "ascii")
-    service.start("sh", str(script), supervised=True)
+    service.start("sh", str(script))
     with traffic(service) as load:
         time.sleep(3)
         killed_at = time.monotonic()

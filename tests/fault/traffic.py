@@ -25,6 +25,7 @@ N_CLIENTS = 8
 PATIENCE_S = 30.0
 ATTEMPT_S = 8.0  # after which a client hangs up
 PAUSE_S = 0.05  # before the same application again
+RECOVERY_S = 5.0  # after the fault has ended
 BROKEN = 0  # stands for a connection that ended without an answer
 
 
