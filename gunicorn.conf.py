@@ -23,6 +23,7 @@ timeout = 30
 graceful_timeout = 30
 backlog = 128  # a longer queue is work whose caller has gone
 loglevel = _settings.log_level
+logger_class = "loansvc.web.worker.Logger"  # a log that nobody reads holds up nobody
 # A header of the default trusted proxy can otherwise move SCRIPT_NAME and break every route.
 forwarder_headers = ""
 header_map = "refuse"

@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from shlex import quote
@@ -75,28 +76,31 @@ def _check_free(settings: Settings) -> None:
 def _welcome(root: Underwriting, settings: Settings) -> None:
     """Where the docs are, and a request that works as pasted."""
     address = f"http://{settings.address}"
-    click.echo(f"loansvc at {address}   docs {address}/docs   home {settings.home.absolute()}")
+    _say(f"loansvc at {address}   docs {address}/docs   home {settings.home.absolute()}")
     key_file = (settings.home / "demo-key").absolute()
     if not client_keys.listed(root.ledger) and _is_loopback(settings.host):
         _create_demo_key(root, key_file)
     if not _opens(root, key_file):
-        click.echo("Make a key for each client: loansvc keys create CLIENT")
-        sys.stdout.flush()
+        _say("Make a key for each client: loansvc keys create CLIENT")
         return
     example = (settings.home / "example.json").absolute()
     document = example_application(
         "credit_loan", today=root.today(), number=int(time.time()) % 1_000_000
     )
     example.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    click.echo(
-        "Try it (an invented application; the shipped scorecard is trained on synthetic data):"
-    )
-    click.echo(
+    _say("Try it (an invented application; the shipped scorecard is trained on synthetic data):")
+    _say(
         f"curl -s {address}/v1/decisions -H 'Content-Type: application/json' "
         f'-H "Authorization: Bearer $(cat {quote(str(key_file))})" '
         f"--data-binary {quote(f'@{example}')}"
     )
-    sys.stdout.flush()
+
+
+def _say(text: str) -> None:
+    """A line for whoever starts it by hand; nobody waits for it where the disk of a log is full."""
+    with suppress(OSError):
+        click.echo(text)
+        sys.stdout.flush()
 
 
 def _opens(root: Underwriting, key_file: Path) -> bool:

@@ -13,6 +13,7 @@ from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting
 from loansvc.web import api, docs, outcomes, privacy, probes, problems, receipts, reviews
 from loansvc.web.admission import Admission
+from loansvc.web.logs import PatientHandler
 from loansvc.web.probes import Readiness
 from loansvc.web.strict_json import MOST_BYTES
 
@@ -33,7 +34,7 @@ def create_app(underwriting: Underwriting | None = None, settings: Settings | No
     """
     if underwriting is None:
         settings = settings or Settings.from_environment()
-        logging.basicConfig(level=settings.log_level.upper())
+        logging.basicConfig(level=settings.log_level.upper(), handlers=[PatientHandler()])
         logging.getLogger("alembic").setLevel(logging.WARNING)
         underwriting = Underwriting.open(settings)
         underwriting.check_ready()

@@ -17,11 +17,13 @@ from contextlib import suppress
 from typing import Any
 
 from gunicorn import util
+from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
 from loansvc.errors import InvalidRequest, LoanError
 from loansvc.web.checkpointing import checkpoints_made
+from loansvc.web.logs import PatientHandler
 from loansvc.web.problems import problem_document
 
 HEAD = (
@@ -123,3 +125,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
             util.write_nonblock(client, head + body)
         except OSError:
             self.log.debug("request %s: the caller has gone", request_id)
+
+
+class Logger(GunicornLogger):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's own log through the same kind of handler."""
+
+    def _set_handler(self, log: Any, output: Any, fmt: Any, stream: Any = None) -> None:
+        super()._set_handler(log, output, fmt, stream)
+        plain = self._get_gunicorn_handler(log)
+        if output == "-" and stream is None and plain is not None:
+            log.removeHandler(plain)
+            handler = PatientHandler()
+            handler.setFormatter(fmt)
+            handler._gunicorn = True  # type: ignore[attr-defined]  # by which it is found again
+            log.addHandler(handler)

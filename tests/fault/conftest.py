@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -11,9 +12,11 @@ from types import FrameType
 import pytest
 
 from tests.fault import table
+from tests.fault.tools import needs, needs_root
 
 AGAIN_S = 5.0  # the alarm repeats, in case something on the way out waits as well
 LIMIT_S = 60
+DISK_MB = 24
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,6 +54,20 @@ def in_time(request: pytest.FixtureRequest) -> Iterator[None]:
 def measured(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Takes what was measured, for the table."""
     return lambda text: record_property("measured", text)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MB in memory."""
+    needs_root()
+    needs("mount")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "none", str(folder)]
+    if subprocess.run(mount, check=False).returncode != 0:
+        pytest.skip("no mounts allowed")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def pytest_terminal_summary(
