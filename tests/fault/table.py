@@ -32,7 +32,7 @@ FAULTS: dict[str, tuple[str, str]] = {
             "at start and at reload"),
     "F16": ("a wrong clock", "libfaketime: a day on, 2 and 400 days back, 30 years on"),
     "F17": ("read-only files", "every mount read-only but the folder of the ledger"),
-    "F18": ("little memory", "a limit on each process, and bodies of 20 MB"),
+    "F18": ("little memory", "400 MB for each process, and bodies of 20 MB"),
     "F19": ("no descriptors left", "64 open files for each process, 200 idle connections"),
     "F20": ("the log cannot be written", "its disk full; its reader stopped"),
     "F21": ("the answer is lost", "a proxy cuts after the request, 1,000 times"),
