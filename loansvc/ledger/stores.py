@@ -261,6 +261,9 @@ def leave_no_trace(engine: Engine) -> bool:
 
     SQLite overwrites what is deleted in the database; its log still has the pages of before, until
     it is brought over and cut to nothing. PostgreSQL keeps old rows until the tables are rewritten.
+
+    Raises:
+        LedgerUnavailable: the disk did not let it.
     """
     if engine.dialect.name != "sqlite":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -281,6 +284,8 @@ def leave_no_trace(engine: Engine) -> bool:
         finally:
             cursor.execute(f"PRAGMA busy_timeout = {patience_ms}")
         return not busy
+    except sqlite3.Error as error:  # past SQLAlchemy, so not as its own errors
+        raise LedgerUnavailable from error
     finally:
         raw.close()
 

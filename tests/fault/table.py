@@ -17,7 +17,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     "F3": ("a worker freezes", "SIGSTOP of a worker for 3 s, and for longer than gunicorn waits"),
     "F4": ("reload", "SIGHUP with a newly published card, 10 times under load"),
     "F5": ("any system call fails", "strace: EIO, ENOSPC and SIGKILL at every single call that "
-           "writes, of a decision, a publication and a migration"),
+           "writes, of a decision, a publication, a migration and an erasure"),
     "F6": ("disk full", "the ledger on a file system of 24 MB, filled by load, then freed"),
     "F7": ("disk slow", "strace: 1.5 s before every fdatasync of the workers"),
     "F8": ("disk fails", "strace: EIO from every fdatasync of the workers"),

@@ -7,6 +7,7 @@ an operator would, and must find a ledger and a folder of editions that are whol
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sqlite3
@@ -139,10 +140,34 @@ def one_migration(folder: Path, _code: int) -> None:
     ledger_is_whole(folder, n_entries=N_BEFORE)
 
 
+def one_erasure(folder: Path, code: int) -> None:
+    """Acknowledged means that no file holds the key; done again, none does, and once."""
+    if code == victim.DONE:
+        assert places_of_the_key(folder) == []
+    victim.erase(folder)
+    ledger_is_whole(folder, n_entries=N_BEFORE + 1)
+    assert places_of_the_key(folder) == []
+    (line,) = (folder / "home" / "erasures").read_text("ascii").splitlines()[-1:]
+    with closing(sqlite3.connect(folder / "home" / "ledger.db")) as connection:
+        query = "SELECT decision_id FROM entry WHERE kind = 'erasure'"
+        assert connection.execute(query).fetchall() == [(json.loads(line)["entry"],)]
+
+
+def places_of_the_key(folder: Path) -> list[str]:
+    """The files that hold the wrapped data key which the person had before."""
+    reference = an_application(victim.ERASED).application_id
+    with closing(sqlite3.connect(folder.parent / "before.db")) as connection:
+        query = ("SELECT wrapped FROM subject_key JOIN entry USING (subject_ref) "
+                 "WHERE application_id = ?")  # fmt: skip
+        (wrapped,) = connection.execute(query, (reference,)).fetchone()
+    return [path.name for path in (folder / "home").iterdir() if wrapped in path.read_bytes()]
+
+
 CHECKS: dict[str, Check] = {
     "decision": one_decision,
     "publication": one_publication,
     "migration": one_migration,
+    "erasure": one_erasure,
 }
 
 
@@ -167,6 +192,7 @@ def test_whatever_call_fails_the_same_again_puts_it_right(
     needs("strace")
     source = old_origin if action == "migration" else origin
     shutil.copytree(source / "models", tmp_path / "models")
+    shutil.copy(source / "home" / "ledger.db", tmp_path / "before.db")
     started = time.monotonic()
 
     def run(*options: str) -> int:

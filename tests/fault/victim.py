@@ -15,12 +15,13 @@ from pathlib import Path
 
 from loansvc.errors import LoanError
 from loansvc.ledger import Ledger
+from loansvc.privacy import Privacy
 from loansvc.registry import Registry
 from loansvc.registry.publishing import publish
 from loansvc.underwriting import Underwriting
 from tests.small import NOON, an_application
 
-NEW, CLIENT = 99, "bank"
+NEW, ERASED, CLIENT = 99, 1, "bank"
 DONE, REFUSED, OS_ERROR = 0, 3, 4
 MOST_WAIT_S = 10.0
 
@@ -45,11 +46,21 @@ def migrate(folder: Path) -> None:
     open_ledger(folder, create=True)._engine.dispose()
 
 
-# An erasure belongs here as well, once there is one.
+def erase(folder: Path) -> None:
+    """The person of application ERASED."""
+    root = Underwriting(Registry.open(folder / "models"), open_ledger(folder), clock=lambda: NOON)
+    Privacy(root).erase(
+        an_application(ERASED).applicant.id_number, reason="withdrawn", reference="E-1", by="one",
+        approver="another",
+    )  # fmt: skip
+    root.ledger._engine.dispose()
+
+
 ACTIONS: dict[str, Callable[[Path], None]] = {
     "decision": decide,
     "publication": publish_card,
     "migration": migrate,
+    "erasure": erase,
 }
 
 
