@@ -18,7 +18,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, LiteralString
+
+import psycopg
 
 from tests.e2e.service import Answer, Service, an_example
 
@@ -30,7 +32,7 @@ DECISIONS = "/v1/decisions"
 BROKEN = 0  # stands for a connection that ended without an answer
 DECIDED = frozenset({200, 201})
 RETRY_AFTER_S = range(1, 6)
-ENTRIES = "SELECT kind, application_id FROM entry WHERE kind <> 'administration'"
+ENTRIES: LiteralString = "SELECT kind, application_id FROM entry WHERE kind <> 'administration'"
 
 
 @dataclass(frozen=True)
@@ -210,9 +212,7 @@ def ledger_holds(service: Service, answers: dict[int, Answer], *, n_entries: int
     verified = service.run("ledger", "verify", "--json")
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert json.loads(verified.stdout)["problems"] == []
-    with closing(sqlite3.connect(service.home / "ledger.db")) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        rows = connection.execute(ENTRIES).fetchall()
+    rows = _entries(service)
     assert len(rows) == n_entries
     decided = [name for kind, name in rows if kind == "decision"]
     assert sorted(decided) == sorted(an_example(n)["application_id"] for n in answers)
@@ -220,6 +220,16 @@ def ledger_holds(service: Service, answers: dict[int, Answer], *, n_entries: int
     replays.settle(answers)
     replayed = {number: (a.status, a.body) for number, a in replays.answers.items()}
     assert replayed == {number: (200, a.body) for number, a in answers.items()}
+
+
+def _entries(service: Service) -> list[Any]:
+    """Kind and application of every entry; SQLite's file is looked through as well."""
+    if url := service.environment.get("LOANSVC_DATABASE_URL"):
+        with psycopg.connect(url) as server:
+            return server.execute(ENTRIES).fetchall()
+    with closing(sqlite3.connect(service.home / "ledger.db")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return connection.execute(ENTRIES).fetchall()
 
 
 def until_answered(service: Service, document: Any) -> Answer:

@@ -13,7 +13,7 @@ from typing import Any
 from loansvc.editions import digest_of
 from loansvc.registry import LOCK
 
-Breakage = Callable[[Path], None]
+Breakage = Callable[[Path], object]
 
 
 def relocked(models: Path, path: Path) -> None:
@@ -40,7 +40,7 @@ def _swap(old: str, new: str) -> Breakage:
     return _text(lambda text: text.replace(old, new, 1))
 
 
-def _card(change: Callable[[dict[str, Any]], None]) -> Breakage:
+def _card(change: Callable[[dict[str, Any]], object]) -> Breakage:
     def breaks(text: str) -> str:
         card = json.loads(text)
         change(card)

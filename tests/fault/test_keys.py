@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.service import Service, an_example
 from tests.small import small_models
 
-Breakage = Callable[[Path, Path], None]
+Breakage = Callable[[Path, Path], object]
 
 
 def _other_key(vault: Path, other: Path) -> None:
