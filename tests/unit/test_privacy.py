@@ -207,6 +207,7 @@ def test_afterwards_the_same_person_is_a_new_one(root: Underwriting) -> None:
         ({"reference": " "}, "/reference", "wrong_form"),
         ({"approver": "户主 340521197501010179"}, "/approver", "personal_number"),
         ({"approver": "bank"}, "/approver", "same_person"),
+        ({"approver": "Ｂank"}, "/approver", "same_person"),
     ],
 )
 def test_a_field_of_an_erasure_that_is_wrong_is_named(
