@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
@@ -17,6 +17,7 @@ from loansvc import decision as verb
 from loansvc import explanation
 from loansvc.application import PRODUCTS, Application, from_record, to_record
 from loansvc.decision import Exposure
+from loansvc.decision.replay import differences
 from loansvc.errors import (
     ApplicationIdReused,
     FieldError,
@@ -26,6 +27,7 @@ from loansvc.errors import (
     NotReady,
     NotReproducible,
 )
+from loansvc.exposure import exposure_of
 from loansvc.ledger import Entry, Ledger, Reading, Subject, Writing
 from loansvc.ledger.acts import Act
 from loansvc.ledger.erasure import reapply
@@ -163,7 +165,7 @@ class Underwriting:
             if watch is not None:
                 watch.decide(ledger, application, at=at)
             ledger.fund.lapse(stamp(at))
-            exposure = exposure_of(ledger, subject, application, at)
+            exposure = exposure_of(ledger, subject, application, stamp(at))
             decision = verb.decide(application, editions, exposure)
             return self._record(ledger, subject, application, exposure, decision, client, at), True
 
@@ -210,7 +212,7 @@ class Underwriting:
         at = self.clock()
         with self.ledger.reading() as ledger:
             subject = ledger.find_subject(application.applicant.id_number)
-            exposure = exposure_of(ledger, subject, application, at)
+            exposure = exposure_of(ledger, subject, application, stamp(at))
             is_new = watch is not None and watch.is_new(ledger, application, at=at)
         if watch is not None and is_new:
             watch.preview(self.ledger, application, at=at)
@@ -300,21 +302,15 @@ class Underwriting:
         return {**{name: recorded.decision[name] for name in names}, **lines}
 
     def replay(self, recorded: Recorded) -> dict[str, Any]:
-        """Decide again from what was recorded: identical, or a difference field by field.
-
-        Wording is compared by code, not by text: a text may be put better, a reason may not change.
-        """
+        """Decide again from what was recorded: identical, or a difference field by field."""
         editions = self.registry.recorded(recorded.decision["editions"])
-        again = verb.decide(recorded.application, editions, recorded.exposure).to_document()
-        # Fields that a later version added are not in the record, and no difference.
-        names = again.keys() & recorded.decision.keys()
-        before, after = ({n: _codes_only(d[n]) for n in names} for d in (recorded.decision, again))
-        differences = list(_differences(before, after, ""))
+        again = verb.decide(recorded.application, editions, recorded.exposure)
+        found = differences(recorded.decision, again.to_document())
         return {
             "decision_id": recorded.entry.decision_id,
             "application_id": recorded.entry.application_id,
-            "identical": not differences,
-            "differences": differences,
+            "identical": not found,
+            "differences": found,
             "editions": recorded.decision["editions"],
         }
 
@@ -412,49 +408,3 @@ def _same_again(recorded: Recorded, application: Application) -> Recorded:
     if application != recorded.application:
         raise ApplicationIdReused
     return recorded
-
-
-def exposure_of(
-    ledger: Reading, subject: Subject | None, application: Application, at: datetime
-) -> Exposure:
-    """What this ledger knows of the person, and of the guarantee fund if its capital is stated.
-
-    Loans drawn count for ever, repaid ones too (at most three policy loans); offers while open.
-    """
-    ref, moment = subject.ref if subject else "", stamp(at)
-    loans = ledger.fund.of(ref, moment) if subject else []
-    account = ledger.fund.account_at(moment)
-    fund = None
-    if account.capital_yuan is not None:
-        applicant, firm = application.applicant, application.business.uscc
-        parties = [applicant.id_number, *applicant.related_parties, *([firm] if firm else [])]
-        fund = Fund(
-            capital_yuan=account.capital_left_yuan,
-            guaranteed_yuan=account.guaranteed_yuan,
-            applicant_guaranteed_yuan=sum(loan.fund_yuan for loan in loans),
-            compensation_rate_bp=account.compensation_rate_bp,
-            related_guaranteed_yuan=ledger.fund.related_yuan(ref, parties, moment),
-        )
-    return Exposure(
-        policy_loans=len(loans),
-        policy_loan_overdue=any(loan.overdue for loan in loans),
-        outstanding_yuan=sum(loan.outstanding_yuan for loan in loans),
-        fund=fund,
-    )
-
-
-def _codes_only(value: Any) -> Any:
-    """A document without its wording."""
-    if isinstance(value, dict):
-        return {k: _codes_only(v) for k, v in value.items() if k not in ("zh", "en")}
-    if isinstance(value, list):
-        return [_codes_only(v) for v in value]
-    return value
-
-
-def _differences(then: Any, again: Any, pointer: str) -> Iterator[dict[str, Any]]:
-    if isinstance(then, dict) and isinstance(again, dict):
-        for key in sorted({*then, *again}):
-            yield from _differences(then.get(key), again.get(key), f"{pointer}/{key}")
-    elif then != again:
-        yield {"pointer": pointer, "recorded": then, "replayed": again}

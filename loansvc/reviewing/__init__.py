@@ -16,6 +16,7 @@ from typing import Any
 
 from loansvc.decision import terms_document, weigh
 from loansvc.errors import FieldError, InvalidReview, ReviewRefused
+from loansvc.exposure import exposure_of
 from loansvc.ledger import Reading, Writing
 from loansvc.ledger.acts import Act
 from loansvc.ledger.entries import NO_EDITIONS
@@ -25,7 +26,6 @@ from loansvc.underwriting import (
     MOST_DAYS_BACK,
     Recorded,
     Underwriting,
-    exposure_of,
     find_in,
     new_id,
     stamp,
@@ -116,7 +116,7 @@ class Reviewing:
             raise ReviewRefused("too_old")
         editions, _ = self._root.again(recorded)
         subject = ledger.subject_of(recorded.entry.subject_ref)
-        exposure = exposure_of(ledger, subject, application, at)
+        exposure = exposure_of(ledger, subject, application, stamp(at))
         amount = override.amount_yuan or (recorded.decision["offer"] or {}).get("amount_yuan")
         if amount is None:  # nothing was offered: what the rules leave of what was asked for
             case = weigh(application, editions, exposure)
