@@ -16,7 +16,7 @@ from sqlalchemy import func, insert, select
 
 from loansvc.errors import LedgerDamaged
 from loansvc.ledger import Ledger, kept, tables
-from loansvc.ledger.entries import HEAD, Reading
+from loansvc.ledger.entries import Reading
 from loansvc.ledger.tiles import DAMAGED, Tiles, grown, write_tiles
 from loansvc.ledger.verifier import Checkpoint
 
@@ -96,7 +96,6 @@ def _step(
 def _record(ledger: Ledger, step: _Step) -> None:
     """Write the checkpoint and its tiles, unless another process was faster."""
     with ledger.transaction() as connection:
-        connection.execute(HEAD)  # whoever else writes a checkpoint waits for this
         if (connection.execute(select(func.max(_CHECKPOINT.size))).scalar() or 0) != step.before:
             return
         write_tiles(connection, step.tiles)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict
 from datetime import timedelta
@@ -25,6 +24,7 @@ from loansvc.ledger.verifier import (
     checkpoints_of,
     leaf_hash,
 )
+from tests import databases
 from tests.databases import tampered
 from tests.small import NOON
 from tests.unit.test_ledger import append, open_ledger
@@ -33,10 +33,8 @@ AT = "2026-11-23T12:00:00.000+08:00"
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = open_ledger(tmp_path)
-    yield ledger
-    ledger._engine.dispose()
+def ledger(tmp_path: Path, both_databases: str) -> Ledger:
+    return open_ledger(tmp_path)
 
 
 def signed(ledger: Ledger) -> Checkpoint:
@@ -90,7 +88,7 @@ def test_every_checkpoint_stands_in_the_file_too(ledger: Ledger, tmp_path: Path)
     assert list(kept.notes_in(tmp_path / kept.NAME)) == [one.note for one in made]
 
 
-@pytest.mark.parametrize("cut", range(1, 300, 13))
+@pytest.mark.parametrize("cut", [1, 2, 60, 110, 170, 220, 280])
 def test_a_note_cut_off_by_a_crash_is_written_again(
     ledger: Ledger, tmp_path: Path, cut: int
 ) -> None:
@@ -167,7 +165,7 @@ TAMPERINGS = {
         "DELETE FROM entry WHERE sequence > 2",
         "UPDATE chain_head SET sequence = 2",
     ],
-    "a tile": ["UPDATE tile SET hashes = zeroblob(96)"],
+    "a tile": ["UPDATE tile SET hashes = x'" + "00" * 96 + "'"],
     "no tile": ["DELETE FROM tile"],
     "the checkpoint before": ["UPDATE checkpoint SET note = replace(note, '3', '4')"],
     "a checkpoint of another size": ["UPDATE checkpoint SET size = 4"],
@@ -192,9 +190,8 @@ def test_what_does_not_go_on_from_what_was_signed_is_never_signed(
 
 def rewritten(ledger: Ledger, home: Path, k: int, **changes: str) -> None:
     """Entry k changed and everything after it made to fit, by somebody who has the chain's key."""
-    with closing(sqlite3.connect(home / "ledger.db")) as connection:
-        connection.row_factory = sqlite3.Row
-        rows = [dict(r) for r in connection.execute("SELECT * FROM entry ORDER BY sequence")]
+    query = f"SELECT {', '.join(NAMES)} FROM entry ORDER BY sequence"
+    rows = [dict(zip(NAMES, row, strict=True)) for row in databases.sql(home, query)]
     statements, previous = [], rows[k - 2]["hash"] if k > 1 else rows[0]["previous_hash"]
     for row in rows[k - 1 :]:
         row["previous_hash"] = previous
@@ -326,7 +323,8 @@ def test_a_changed_file_of_checkpoints_is_found(ledger: Ledger, tmp_path: Path) 
     )
 
 
-def test_an_older_copy_put_back_is_found_by_the_file(ledger: Ledger, tmp_path: Path) -> None:
+def test_an_older_copy_put_back_is_found_by_the_file(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
     append(ledger, 1)
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as now:
         now.execute("VACUUM INTO ?", (str(tmp_path / "older.db"),))
@@ -339,7 +337,8 @@ def test_an_older_copy_put_back_is_found_by_the_file(ledger: Ledger, tmp_path: P
     append(older, 3)
     with pytest.raises(LedgerDamaged, match="Another ledger of 2 entries was signed"):
         advance(older, at=AT)
-    older._engine.dispose()
+    for one in (ledger, older):
+        one._engine.dispose()
 
 
 def test_a_database_without_its_checkpoints_takes_them_from_the_file(
