@@ -13,7 +13,7 @@ from typing import Any
 from loansvc.editions import digest_of
 from loansvc.registry import LOCK
 
-Breakage = Callable[[Path], None]
+Breakage = Callable[[Path], object]
 
 
 def relocked(models: Path, path: Path) -> None:
@@ -40,7 +40,7 @@ def _swap(old: str, new: str) -> Breakage:
     return _text(lambda text: text.replace(old, new, 1))
 
 
-def _card(change: Callable[[dict[str, Any]], None]) -> Breakage:
+def _card(change: Callable[[dict[str, Any]], object]) -> Breakage:
     def breaks(text: str) -> str:
         card = json.loads(text)
         change(card)
@@ -101,7 +101,7 @@ CARDS: dict[str, Breakage] = {
     "a gap between bins": _card(lambda card: _bins(card)[1].update({"from": 13})),
     "bins that overlap": _card(lambda card: _bins(card)[1].update({"from": 11})),
     "no bin": _card(lambda card: _bins(card).clear()),
-    "no bin for missing": _card(lambda card: _bins(card).pop() and None),
+    "no bin for missing": _card(lambda card: _bins(card).pop()),
     "an unknown key": _card(lambda card: card.update(surprise=1)),
     "an unknown characteristic": _card(
         lambda card: card["characteristics"].update(shoe_size={"bins": _bins(card)})
