@@ -101,7 +101,7 @@ CARDS: dict[str, Breakage] = {
     "a gap between bins": _card(lambda card: _bins(card)[1].update({"from": 13})),
     "bins that overlap": _card(lambda card: _bins(card)[1].update({"from": 11})),
     "no bin": _card(lambda card: _bins(card).clear()),
-    "no bin for missing": _card(lambda card: _bins(card).pop() and None),
+    "no bin for missing": _card(lambda card: _bins(card).pop()),
     "an unknown key": _card(lambda card: card.update(surprise=1)),
     "an unknown characteristic": _card(
         lambda card: card["characteristics"].update(shoe_size={"bins": _bins(card)})

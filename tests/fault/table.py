@@ -22,7 +22,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     "F7": ("disk slow", "strace: 1.5 s before every fdatasync of the workers"),
     "F8": ("disk fails", "strace: EIO from every fdatasync of the workers"),
     "F9": ("the ledger is locked", "another writer holds BEGIN IMMEDIATE for 10 s"),
-    "F10": ("PostgreSQL stops", "stopped at once, frozen for 10 s, moved to another port"),
+    "F10": ("PostgreSQL stops", "stopped at once, started; frozen for 10 s; moved to a new port"),
     "F11": ("the network to PostgreSQL", "0.5 s each way, silent, cut 20 times, 30 % lost"),
     "F12": ("tampering", "10,000 single changes of rows, bits, order and hashes"),
     "F13": ("damaged pages", "a random page or byte overwritten in 200 copies"),

@@ -63,7 +63,7 @@ def flip_a_bit(copy: Copy) -> int | None:
     return None
 
 
-@pytest.mark.faults("F12", within_s=400)
+@pytest.mark.faults("F12", within_s=600)
 def test_every_single_change_is_found(
     folder: Path, tmp_path: Path, measured: Callable[[str], None]
 ) -> None:

@@ -36,7 +36,7 @@ BREAKAGES: dict[str, Breakage] = {
     "missing": lambda vault, _: vault.unlink(),
     "empty": lambda vault, _: vault.write_bytes(b""),
     "cut": lambda vault, _: vault.write_bytes(vault.read_bytes()[:-20]),
-    "of another ledger": lambda vault, other: shutil.copy(other, vault) and None,
+    "of another ledger": lambda vault, other: shutil.copy(other, vault),
     "one key of another ledger": _other_key,
     "a key too short": _short,
     "readable by others": lambda vault, _: vault.chmod(0o644),

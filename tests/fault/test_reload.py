@@ -121,7 +121,7 @@ def test_a_reload_beside_a_broken_file_changes_nothing(
     assert set(load.count()) == {201}
     Registry.open(service.models)
     os.kill(service.pid, signal.SIGHUP)
-    wait_for("new workers", lambda: _replaced(service, set(before)))
+    wait_for("new workers", partial(_replaced, service, set(before)))
     n_broken = len(BROKEN_AT_RELOAD[name])
     measured(f"reload: {n_broken} of {n_broken} refused in one line, no worker gone, {said}")
 

@@ -367,7 +367,7 @@ def test_erasures_are_found_by_their_index(ledger: Ledger, query: Any, both_data
     assert "entry_erasure" in str(plan)
 
 
-def test_nothing_is_written_outside_the_folder_of_the_ledger(ledger: Ledger) -> None:
+def test_nothing_is_written_outside_the_folder_of_the_ledger(in_sqlite: Ledger) -> None:
     """A journal in /tmp failed each group of two where only the ledger's folder is writable."""
-    with ledger.snapshot() as connection:
+    with in_sqlite.snapshot() as connection:
         assert connection.exec_driver_sql("PRAGMA temp_store").scalar() == 2  # memory
