@@ -66,6 +66,11 @@ REFUSED = [
     pytest.param(b'{"a":' * 9 + b"1" + b"}" * 9, "too_deep", id="9 objects"),
     pytest.param(b"[" * 9, "too_deep", id="9 levels never closed"),
     pytest.param(nested(32_000), "too_deep", id="32000 levels"),
+    pytest.param(b"[" + b"1," * 2000 + b"1]", "too_many_values", id="2001 values"),
+    pytest.param(
+        b"{" + b",".join(b'"k%d":{}' % i for i in range(2001)) + b"}", "too_many_values",
+        id="2001 fields",
+    ),
     pytest.param(b'"\\"[[[[[[[[["' + b"[" * 9, "too_deep", id="brackets after an escaped quote"),
 ]  # fmt: skip
 
@@ -98,6 +103,15 @@ def test_a_body_of_64_kib_is_read(shared: Api) -> None:
 
 def test_8_levels_are_read(shared: Api) -> None:
     is_problem(shared.post(body=nested(8)), 422, "invalid_application")
+
+
+def test_2000_values_are_read(shared: Api) -> None:
+    is_problem(shared.post(body=b"[" + b"1," * 1999 + b"1]"), 422, "invalid_application")
+
+
+def test_commas_in_a_text_are_not_values(shared: Api) -> None:
+    body = put("consent_id", f'"{"," * 64}"')
+    assert shared.post(to="/v1/previews", body=body).status_code == 200
 
 
 def test_brackets_in_a_text_are_not_levels(shared: Api) -> None:
