@@ -60,6 +60,10 @@ bench-models: $(PEERS)/.peers ## Measure scorecards beside other models on the d
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=. \
 		$(PEERS)/bin/python -m tests.bench.models $(DATA) $(ARGS)
 
+.PHONY: test-schemathesis
+test-schemathesis: dev ## Ask the built service 500 generated requests of each kind, three times
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/e2e/test_schemathesis.py -m slow -s -p no:xdist
+
 .PHONY: test-peers
 test-peers: $(PEERS)/.peers ## Check binning against optbinning
 	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest tests/peers -m peers

@@ -111,6 +111,11 @@ class Pattern(Strict):
 class Day(Strict):
     """An ISO date, 2026-11-23, from 1950 on."""
 
+    pattern = "^(19[5-9]|[2-9][0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}$"  # what a contract can say of it
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"pattern": self.pattern}, **kwargs)
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
         try:
             if not isinstance(value, str) or not _DATE.fullmatch(value):

@@ -141,6 +141,7 @@ def _preview_body(document: dict[str, Any]) -> None:
             "on": {
                 "type": ["string", "null"],
                 "format": "date",
+                "pattern": Day.pattern,
                 "description": "As if applied on this day, gone or to come.",
             },
             "role": {
@@ -241,7 +242,8 @@ APPLICATION_ID = _parameter(
     "application_id", "path", {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
     "The caller's own serial number.",
 )  # fmt: skip
-ON = _parameter("on", "query", {"type": "string", "format": "date"}, "The day; today if left out.")
+DATE = {"type": "string", "format": "date", "pattern": Day.pattern}
+ON = _parameter("on", "query", DATE, "The day; today if left out.")
 
 
 def _query(name: str, schema: dict[str, Any], says: str) -> dict[str, Any]:
@@ -268,8 +270,8 @@ LIST_PARAMETERS = [
         {"type": "string", "pattern": "^[0-9]{12}$"},
         "Only this village; a page may be short while `has_more`.",
     ),
-    _query("from", {"type": "string", "format": "date"}, "Decided on or after this day."),
-    _query("to", {"type": "string", "format": "date"}, "Decided on or before this day."),
+    _query("from", DATE, "Decided on or after this day."),
+    _query("to", DATE, "Decided on or before this day."),
     *PAGE_PARAMETERS,
 ]
 ENTRIES = {"type": "integer", "minimum": 1, "maximum": 10**18 - 1}
