@@ -10,6 +10,8 @@ from datetime import date
 from functools import cache
 from typing import Any
 
+from loansvc.errors import LedgerDamaged
+
 PRODUCTS = ("credit_loan", "talent_loan", "fast_loan", "online_loan")  # 信用贷 人才贷 快服贷 线上贷
 ENTITIES = (
     "household", "sole_trader", "micro_enterprise", "family_farm", "cooperative",
@@ -185,21 +187,42 @@ def to_record(value: Any) -> Any:
 
 
 def from_record(record: Mapping[str, Any]) -> Application:
-    """The application whose record form this is: `from_record(to_record(a)) == a`."""
-    return typing.cast("Application", _build(Application, record))
+    """The application whose record form this is: `from_record(to_record(a)) == a`.
+
+    Raises:
+        LedgerDamaged: it is the record form of none.
+    """
+    try:
+        return typing.cast("Application", _build(Application, record))
+    except (KeyError, TypeError, ValueError):
+        raise LedgerDamaged(
+            "A recorded application is not of the form in which they are kept. "
+            "Run: loansvc ledger verify"
+        ) from None
 
 
 def _build(kind: Any, record: Any) -> Any:
-    if record is None:
-        return None
+    form = _form_of(kind)
+    if not isinstance(record, form) or (form is int and isinstance(record, bool)):
+        raise TypeError("of another kind than is recorded")
     if kind is date:
         return date.fromisoformat(record)
-    if typing.get_origin(kind) is tuple:
+    if form is list:
         return tuple(_build(typing.get_args(kind)[0], part) for part in record)
-    if isinstance(kind, type) and is_dataclass(kind):
+    if form is Mapping:
         kinds = _field_kinds(kind)
         return kind(**{name: _build(kinds[name], part) for name, part in record.items()})
     return record
+
+
+@cache
+def _form_of(kind: Any) -> type:
+    """What a value of that type is in the record form."""
+    if typing.get_origin(kind) is tuple:
+        return list
+    if is_dataclass(kind):
+        return Mapping
+    return str if kind is date else typing.cast("type", kind)
 
 
 @cache

@@ -14,11 +14,12 @@ sum. Nothing here names a person.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from loansvc.errors import OutcomeRefused, ReviewRefused
+from loansvc.errors import LedgerDamaged, OutcomeRefused, ReviewRefused
 from loansvc.policy.terms import share_yuan
 
 OFFER_OPEN_DAYS = 30  # an offer not drawn by then lapses, and what it held is free again
@@ -53,8 +54,21 @@ class Fact:
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Fact:
-        """The fact whose record form this is."""
-        return cls(**{**record, "on": date.fromisoformat(record["on"])})
+        """The fact whose record form this is.
+
+        Raises:
+            LedgerDamaged: it is the record form of none.
+        """
+        with suppress(KeyError, TypeError, ValueError):
+            fact = cls(**{**record, "on": date.fromisoformat(record["on"])})
+            numbers = {type(n) for n in (fact.amount_yuan, fact.days)}
+            texts = {type(t) for t in (fact.reference, fact.kind)}
+            if texts == {str} and numbers <= {int, type(None)}:
+                return fact
+        raise LedgerDamaged(
+            "A recorded outcome is not of the form in which they are kept. "
+            "Run: loansvc ledger verify"
+        )
 
 
 def lapse_of(decided_at: str) -> str:

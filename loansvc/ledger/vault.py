@@ -290,7 +290,7 @@ def _parse(text: str | bytes, name: str) -> Keys:
             purpose: {int(version): _key(key) for version, key in versions.items()}
             for purpose, versions in document.items()
         }
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         keys, current = {}, {}
     missing = set(PURPOSES) - keys.keys()
     if missing == {SIGNING}:

@@ -10,7 +10,7 @@ from loansvc.application import GRADES
 from loansvc.policy import Policy
 from loansvc.policy.rules import DATE_FACTS, Rule, fact_range
 
-_NUMBER = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*(万|年|year)?")
+_NUMBER = re.compile(r"([0-9][0-9,]*(?:\.[0-9]+)?)\s*(万|年|year)?")
 _TIMES = {"万": 10_000, "年": 12, "year": 12}  # a term is told in years and asked for in months
 
 

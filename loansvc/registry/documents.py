@@ -176,7 +176,7 @@ def read_plain(path: Path) -> dict[str, Any]:
 
 
 def parse(data: bytes, name: str, suffix: str) -> Any:
-    """TOML or strict JSON: no key twice, no NaN."""
+    """TOML or strict JSON: no key twice, no NaN, no half of a surrogate pair."""
     if suffix not in (".toml", ".json"):
         raise EditionRefused(
             f"{name}: is no edition. Policies and standards are .toml files, all others .json."
@@ -185,7 +185,10 @@ def parse(data: bytes, name: str, suffix: str) -> Any:
     try:
         if suffix == ".toml":
             return tomllib.loads(text)
-        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        document = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        if "\\u" in text:  # else every character is whole, as the text is
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
+        return document
     except (ValueError, RecursionError) as error:
         remedy = toml_remedy(text, str(error)) if suffix == ".toml" else "Correct it there."
         raise EditionRefused(f"{name}: is not {suffix[1:].upper()}: {error}. {remedy}") from None

@@ -12,7 +12,7 @@ from itertools import islice
 
 from loansvc.errors import EditionRefused
 
-_AT = re.compile(r"\(at line (\d+), column (\d+)\)")
+_AT = re.compile(r"\(at line ([0-9]+), column ([0-9]+)\)")
 _HEADER = re.compile(r"^[ \t]*(\[\[?)[ \t]*([\w.-]+)[ \t]*\]", re.MULTILINE | re.ASCII)
 _PLACE = re.compile(r"(?P<table>\w+)(?:\[(?P<i>\d+)\][^.]*)?(?:\.(?P<key>\w+))?", re.ASCII)
 _SIGNS = {"，": ",", "＝": "=", "：": ":", "；": ";", "［": "[", "］": "]", "｛": "{", "｝": "}",
@@ -112,7 +112,7 @@ def toml_remedy(text: str, fault: str) -> str:
 
 
 def _of_sign(_text: str, line: str, sign: str, _fault: str) -> str | None:
-    number = re.search(r"=\s*(\d{1,3}(?:[,，]\d{3})+)(?!\d)", line)
+    number = re.search(r"=\s*([0-9]{1,3}(?:[,，][0-9]{3})+)(?![0-9])", line)
     if number:
         return f"A number has no commas: write {re.sub('[,，]', '_', number[1])}."
     if sign and sign in _QUOTES:
@@ -138,11 +138,11 @@ def _of_head(text: str, line: str, _sign: str, fault: str) -> str | None:
 
 def _of_value(_text: str, line: str, sign: str, fault: str) -> str | None:
     value = line.partition("=")[2].strip()
-    if re.match(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}", value):
+    if re.match(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}", value):
         if fault.startswith("Invalid date"):
             return "There is no such day."
         return "Write a day as 2026-09-01: four, two and two figures."
-    if re.match(r"\d[\d_]*[ \t]+[\d_]", value):
+    if re.match(r"[0-9][0-9_]*[ \t]+[0-9_]", value):
         return "A number has no spaces: write 350_000."
     if sign == "%":
         return "Write the number alone, without %."

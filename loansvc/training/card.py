@@ -7,7 +7,6 @@ Python: all of them the same points.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loansvc.editions import Reader, digest_of, to_text
-from loansvc.errors import TableRefused
+from loansvc.errors import EditionRefused, TableRefused
 from loansvc.files import write_whole
+from loansvc.registry.documents import parse
 from loansvc.scorecard import Scorecard
 from loansvc.scorecard.document import read_scorecard
 from loansvc.training import columns
@@ -49,13 +49,16 @@ class Card:
         """The card in a JSON file.
 
         Raises:
-            EditionRefused: the document is wrong; TableRefused: the file is not one of JSON.
+            EditionRefused: the document is wrong; TableRefused: the file cannot be read.
         """
         path = Path(path)
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise TableRefused(f"{path.name}: is not a card in JSON: {error}") from None
+            data = path.read_bytes()
+        except OSError as error:
+            raise TableRefused(f"{path.name}: cannot be read: {error.strerror}.") from None
+        document = parse(data, path.name, ".json")
+        if not isinstance(document, dict):
+            raise EditionRefused(f"{path.name}: must be a table of keys, as a card is.")
         return cls.of(document, name=path.name)
 
     @property

@@ -87,7 +87,7 @@ def read_spec(path: Path) -> dict[str, Any]:
     """
     try:
         spec = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TableRefused(f"{path.name}: cannot be read as TOML: {error}") from None
     for key, value in spec.items():
         if key not in SPEC_KEYS:

@@ -19,7 +19,7 @@ from loansvc.errors import TableRefused
 from loansvc.files import write_whole
 
 NO_NUMBER = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None")  # beside numbers: not known
-LEADING_ZERO = r"[+-]?0\d"  # a code such as 007, not a number
+LEADING_ZERO = r"[+-]?0[0-9]"  # a code such as 007, not a number
 SUFFIXES = (".parquet", ".csv")
 KINDS_OF_NUMBERS = ("integer", "floating", "mixed-integer-float", "boolean", "decimal", "empty")
 KINDS_OF_DATES = ("date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "period")

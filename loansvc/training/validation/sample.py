@@ -24,7 +24,7 @@ MOST_VILLAGES = 2_000
 FEWEST_SHOWN = 10  # a smaller part could be a known person: such parts are shown together
 TOGETHER, NOT_KNOWN = "others (fewer than 10 cases each)", "not known"
 # The age of a person: not business_age_months, mortgage_yuan or 企业年龄.
-AGE = re.compile(r"^(applicant_)?age(_years)?$|^(申请人|借款人)?年龄", re.IGNORECASE)
+AGE = re.compile(r"^(applicant_)?age(_years)?\Z|^(申请人|借款人)?年龄", re.IGNORECASE)
 AGE_STARTS = (0, 26, 36, 46, 56, 66)  # the bands of the county's employment statistics, in years
 MOST_NUMBERS = 12  # different numbers that are levels; more are banded
 N_BANDS = 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -141,8 +140,10 @@ def two_lines(heading: str) -> str:
     >>> two_lines("坏账率 bad rate")
     '坏账率<br><small>bad rate</small>'
     """
-    found = re.match(r"^([^ ]*[一-鿿][^ ]*) (.+)$", heading)
-    return f"{found[1]}<br><small>{escape(found[2])}</small>" if found else escape(heading)
+    first, _, rest = heading.partition(" ")
+    if rest and any("一" <= character <= "鿿" for character in first):
+        return f"{escape(first)}<br><small>{escape(rest)}</small>"
+    return escape(heading)
 
 
 def name_of(about: About) -> str:
