@@ -18,6 +18,7 @@ from loansvc.scorecard import scored as scored_
 
 MOST_POINTS = 300  # 10 in log-odds at 28.85 points each: more is a broken card
 MOST_BINS = 50
+MOST_CUT = 1e300  # so that a number beside it is a double still
 LOWEST, HIGHEST = -(10**12), 10**12
 MOST_PAIRS = 20
 
@@ -130,7 +131,7 @@ def _read_bin(reader: Reader, *, own: bool, with_points: bool) -> Bin:
 
 def _read_cut(reader: Reader, key: str, *, own: bool) -> Number:
     if own:
-        cut = reader.number(key, low=-1e300, high=1e300)
+        cut = reader.number(key, low=-MOST_CUT, high=MOST_CUT)
         if float(cut) != cut:
             reader.refuse(key, "is no float64; beyond 2^53 not every whole number is")
         return cut
@@ -200,7 +201,8 @@ def _read_points(
     reader: Reader, rows: ScoredCharacteristic, columns: ScoredCharacteristic
 ) -> tuple[tuple[int, ...], ...]:
     points, shape = reader.value("points"), (len(rows.bins), len(columns.bins))
-    if not isinstance(points, list) or [len(row) for row in points] != [shape[1]] * shape[0]:
+    rows_ = points if isinstance(points, list) else []
+    if [len(row) if isinstance(row, list) else -1 for row in rows_] != [shape[1]] * shape[0]:
         reader.refuse("points", f"must be {shape[0]} lists of {shape[1]} whole numbers")
     if any(type(p) is not int or abs(p) > MOST_POINTS for row in points for p in row):
         reader.refuse("points", f"must be whole numbers from -{MOST_POINTS} to {MOST_POINTS}")
@@ -249,6 +251,13 @@ def _steps(pair: ScoredPair, name: str, low: Number | str, high: Number | str) -
     return (row[right] - row[left] for row in pair.points)
 
 
+def _is_value(value: object) -> bool:
+    """Whether a characteristic may be this: a number within the bounds of cuts, a word, None."""
+    if type(value) in (int, float):
+        return -MOST_CUT <= value <= MOST_CUT  # type: ignore[operator]  # a number, as asked
+    return value is None or isinstance(value, str)
+
+
 def _check_golden(card: Scorecard, reader: Reader) -> None:
     """The cases recorded when the card was made still score the same."""
     names = [c.name for c in card.characteristics]
@@ -257,6 +266,8 @@ def _check_golden(card: Scorecard, reader: Reader) -> None:
             values = case.value("values")
             if not isinstance(values, list) or len(values) != len(names):
                 case.refuse("values", f"must list the {len(names)} characteristics in order")
+            if not all(map(_is_value, values)):
+                case.refuse("values", "must be numbers, words, or null where it is not known")
             expected = case.integer("score", low=-10_000, high=10_000)
             score = card.score(dict(zip(names, values, strict=True)))
             if score != expected:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from random import Random
 from typing import Any
-
-from hypothesis import strategies as st
 
 from tests.e2e.hostile import leaves, with_raw
 
@@ -33,82 +32,75 @@ NOISE = (
     b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\r", b"\n\n", b'"', b"'", b",", b"{", b"}", b"[", b"]", b"=",
     b"#", b"\\", b"\\u0000", b"1e999", b"\xed\xa0\x80", b"\xe2\x80\xae", b"=cmd|'/C calc'!A0", "＝１".encode(),
 )  # fmt: skip
+CELLS = (
+    *(v.strip('"') for v in VALUES if len(v) < 9000), '"', '""', '"a\nb"', "=1+1", "a;b", "\t",
+)  # fmt: skip
 _TOML_VALUE = re.compile(r"(?<==)[ \t]*[^,\]}\n]+")
 _CSV_CELL = re.compile(r"(?<=[,\n])[^,\n]*")
 
 
-def bytes_of(sample: bytes) -> st.SearchStrategy[bytes]:
+def bytes_of(sample: bytes, random: Random) -> bytes:
     """The sample with bits turned, cut, with pieces taken out, doubled or put in."""
-    place = st.integers(0, max(len(sample) - 1, 0))
-    flips = st.lists(st.tuples(place, st.integers(0, 7)), min_size=1, max_size=4)
-
-    def flipped(bits: list[tuple[int, int]]) -> bytes:
-        data = bytearray(sample)
-        for at, bit in bits:
-            data[at] ^= 1 << bit
-        return bytes(data)
-
-    two = st.tuples(place, place).map(sorted)
-    return st.one_of(
-        flips.map(flipped),
-        place.map(lambda n: sample[:n]),
-        two.map(lambda p: sample[: p[0]] + sample[p[1] :]),
-        two.map(lambda p: sample[: p[1]] + sample[p[0] : p[0] + 2000] + sample[p[1] :]),
-        st.tuples(place, st.sampled_from(NOISE)).map(
-            lambda p: sample[: p[0]] + p[1] + sample[p[0] :]
-        ),
-        st.binary(max_size=200),
-    )
+    first, last = sorted(random.randrange(len(sample) + 1) for _ in range(2))
+    match random.randrange(6):
+        case 0:
+            data = bytearray(sample)
+            for _ in range(random.randint(1, 4)):
+                data[random.randrange(len(data))] ^= 1 << random.randrange(8)
+            return bytes(data)
+        case 1:
+            return sample[:first]
+        case 2:
+            return sample[:first] + sample[last:]
+        case 3:
+            return sample[:last] + sample[first : first + 2000] + sample[last:]
+        case 4:
+            return sample[:first] + random.choice(NOISE) + sample[first:]
+        case _:
+            return random.randbytes(random.randrange(200))
 
 
-def json_of(sample: bytes) -> st.SearchStrategy[bytes]:
+def json_of(sample: bytes, random: Random) -> bytes:
     """A JSON sample with a hostile value, a key taken out, doubled or renamed, at any place."""
     document = json.loads(sample)
     places = sorted({p[:n] for p, _ in leaves(document) for n in range(1, len(p) + 1)}, key=str)
-    at = st.sampled_from(places)
-    return st.one_of(
-        st.tuples(at, st.sampled_from(VALUES)).map(lambda v: with_raw(document, v[0], v[1])),
-        at.map(lambda place: without(document, place)),
-        at.map(lambda place: renamed(document, place)),
-        at.map(lambda place: doubled(document, place)),
-        st.sampled_from(VALUES).map(lambda raw: raw.encode()),
-    )
+    place = random.choice(places)
+    match random.randrange(8):
+        case 0:
+            return without(document, place)
+        case 1:
+            return renamed(document, place)
+        case 2:
+            return doubled(document, place)
+        case 3:
+            return random.choice(VALUES).encode()
+        case _:
+            return with_raw(document, place, random.choice(VALUES))
 
 
-def toml_of(sample: bytes) -> st.SearchStrategy[bytes]:
-    """A TOML sample with a hostile value in place of one, a line taken out or doubled."""
+def toml_of(sample: bytes, random: Random) -> bytes:
+    """A TOML sample with a hostile value in place of one, a line taken out, doubled or moved."""
     text = sample.decode()
-    spans = [found.span() for found in _TOML_VALUE.finditer(text)]
     lines = text.splitlines(keepends=True)
-    line = st.integers(0, len(lines) - 1)
-    return st.one_of(
-        st.tuples(st.sampled_from(spans), st.sampled_from(VALUES + OF_TOML)).map(
-            lambda v: f"{text[: v[0][0]]} {v[1]}{text[v[0][1] :]}".encode()
-        ),
-        line.map(lambda n: "".join(lines[:n] + lines[n + 1 :]).encode()),
-        line.map(lambda n: "".join([*lines[:n], lines[n], *lines[n:]]).encode()),
-        st.tuples(line, line).map(
-            lambda p: "".join([*lines[: p[0]], lines[p[1]], *lines[p[0] + 1 :]]).encode()
-        ),
-    )
+    n = random.randrange(len(lines))
+    match random.randrange(6):
+        case 0:
+            del lines[n]
+        case 1:
+            lines.insert(n, lines[n])
+        case 2:
+            lines[n] = random.choice(lines)
+        case _:
+            low, high = random.choice([m.span() for m in _TOML_VALUE.finditer(text)])
+            lines = [text[:low], " ", random.choice(VALUES + OF_TOML), text[high:]]
+    return "".join(lines).encode()
 
 
-def csv_of(sample: bytes) -> st.SearchStrategy[bytes]:
+def csv_of(sample: bytes, random: Random) -> bytes:
     """A CSV sample with a hostile cell in place of one."""
     text = sample.decode("utf-8-sig")
-    spans = [found.span() for found in _CSV_CELL.finditer(text)]
-    cells = (
-        *(v.strip('"') for v in VALUES if len(v) < 9000),
-        '"',
-        '""',
-        '"a\nb"',
-        "=1+1",
-        "a;b",
-        "\t",
-    )
-    return st.tuples(st.sampled_from(spans), st.sampled_from(cells)).map(
-        lambda v: (text[: v[0][0]] + v[1] + text[v[0][1] :]).encode("utf-8", "surrogatepass")
-    )
+    low, high = random.choice([m.span() for m in _CSV_CELL.finditer(text)])
+    return (text[:low] + random.choice(CELLS) + text[high:]).encode("utf-8", "surrogatepass")
 
 
 def _copy_to(document: Any, place: tuple[Any, ...]) -> tuple[Any, Any]:

@@ -116,6 +116,9 @@ def test_a_word_never_seen_has_a_bin_of_its_own() -> None:
                      id="a golden case that no longer holds"),
         pytest.param(changed(golden=[{"values": [55], "score": 620}]), "must list the 2",
                      id="a golden case of another card"),
+        *(pytest.param(changed(golden=[{"values": [55, value], "score": 620}]),
+                       "must be numbers, words", id=f"a golden case of {value!s:.9}")
+          for value in ([0], {"a": 0}, True, 10**400)),
     ],
 )  # fmt: skip
 def test_a_wrong_card_is_refused_at_its_place(card: dict[str, Any], says: str) -> None:

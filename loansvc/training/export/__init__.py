@@ -57,14 +57,20 @@ def free_name(name: str, taken: Collection[str]) -> str:
 
 
 def check_fits(card: Scorecard, *, format_: str, also: str = "\0") -> None:
-    """No name or word holds a character the format cannot hold.
+    """No name, word or statement holds a character the format cannot hold.
 
     Raises:
         TableRefused: naming the characteristic.
     """
+    if any(char in also for char in card.statement):
+        raise TableRefused(
+            f"The card's statement holds a control character, which {format_} cannot hold. "
+            "Take it out."
+        )
     for characteristic in card.characteristics:
-        texts = (characteristic.name, *characteristic.described.words)
-        if any(char in also for text in texts for char in text):
+        described = characteristic.described
+        texts = (characteristic.name, *described.words, described.zh, described.en)
+        if any(char in also for text in texts for char in text or ""):
             raise TableRefused(
                 f"Characteristic {characteristic.name!r}: its name or one of its words holds a "
                 f"control character, which {format_} cannot hold. Rename it in the table."

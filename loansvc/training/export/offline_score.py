@@ -29,6 +29,8 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 MOST_REASONS = 4
+# What a spreadsheet would run; also full-width, and behind what a reader may skip.
+FORMULA = re.compile(r"[\s\ufeff\u200b\x00]*[=+\-@＝＋－＠]|[\t\r\n]")
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 
 
@@ -159,11 +161,16 @@ def score_file(card: Card, source: Path, target: Path, *, key: str | None, lang:
                 "; ".join(text for _, _, text in reasons),
             ))  # fmt: skip
     out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow((key or "row", "score", "pd", "reasons", "reasons_text"))
-    writer.writerows(rows)
+    writer = csv.writer(out, lineterminator="\r\n")  # else a return within a cell ends the line
+    for line in [(key or "row", "score", "pd", "reasons", "reasons_text"), *rows]:
+        writer.writerow([_safe(cell) if isinstance(cell, str) else cell for cell in line])
     _write_whole(target, out.getvalue().encode("utf-8"))
     return len(rows)
+
+
+def _safe(cell: str) -> str:
+    """The text, with an apostrophe before it where a spreadsheet would run it; no number is."""
+    return f"'{cell}" if FORMULA.match(cell) and not NUMBER.fullmatch(cell) else cell
 
 
 def _write_whole(target: Path, data: bytes) -> None:
