@@ -1,10 +1,15 @@
-"""ledger downgrade: what an operator does with a whole ledger."""
+"""ledger copy, ledger downgrade: what an operator does with a whole ledger."""
 
 from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
 
 from loansvc.errors import SetupRefused
+from loansvc.ledger import Ledger
 from loansvc.ledger.migrating import losses, take_back
 from loansvc.settings import Settings
 
@@ -27,4 +32,36 @@ def downgrade(revision: str, *, yes: bool) -> None:
     click.echo(f"The ledger's tables are of version {revision}.")
 
 
-LEDGER_COMMANDS = (downgrade,)
+@click.command("copy")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+def copy_(source: str, target: str) -> None:
+    """Move a whole ledger: from the database at URL FROM into the empty one at TO.
+
+    Both have the keys of LOANSVC_HOME. Stop the service first: what it records after the beginning
+    is not copied. A password need not stand in a URL: PGPASSWORD, or ~/.pgpass.
+    """
+    settings = Settings.from_environment()
+    ledger = Ledger.open(
+        source, home=settings.home, vault_keys=settings.vault_keys,
+        busy_timeout_ms=settings.busy_timeout_ms,
+    )  # fmt: skip
+    with progress("copying") as moved:
+        n_entries = ledger.copy_to(target, progress=moved)
+    click.echo(f"copied and verified   {n_entries} entries")
+    click.echo("Name the new place to the service before it starts: LOANSVC_DATABASE_URL")
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, for what takes long; none where nobody looks."""
+    with click.progressbar(length=1, label=label, file=sys.stderr) as bar:
+
+        def moved(done: int, of: int) -> None:
+            bar.length = max(of, 1)
+            bar.update(done - bar.pos)
+
+        yield moved
+
+
+LEDGER_COMMANDS = (copy_, downgrade)

@@ -19,6 +19,7 @@ from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
 from loansvc.ledger import kept, tables
 from loansvc.ledger.chain import Entry, Problem
 from loansvc.ledger.ciphers import INTERNATIONAL
+from loansvc.ledger.copying import Progress, copy_into
 from loansvc.ledger.entries import Reading, Writing
 from loansvc.ledger.fund import rebuild
 from loansvc.ledger.group_commit import GroupCommit
@@ -247,6 +248,16 @@ class Ledger:
             if not is_damage(error):
                 raise
             return 0, [Problem(0, DAMAGED)]
+
+    def copy_to(self, url: str, *, progress: Progress = lambda done, of: None) -> int:
+        """Copy everything into the empty database at that URL, verified; how many entries.
+
+        Raises:
+            SetupRefused: there is something already, or it cannot be written.
+            LedgerDamaged: what was copied does not verify. Either way nothing is left there.
+        """
+        with self.snapshot() as connection:
+            return copy_into(url, connection, self._vault.refresh(), progress)
 
     def rebuild(self) -> int:
         """Work everything out anew that follows from the entries; how many entries there are.

@@ -288,14 +288,10 @@ def leave_no_trace(engine: Engine) -> bool:
     Raises:
         LedgerUnavailable: the disk did not let it.
     """
-    if engine.dialect.name != "sqlite":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            patience = connection.exec_driver_sql("SHOW statement_timeout").scalar_one()
-            connection.exec_driver_sql("SET statement_timeout = 0")
-            try:
-                connection.exec_driver_sql(f"VACUUM (FULL) {', '.join(ERASED_FROM)}")
-            finally:
-                connection.exec_driver_sql(f"SET statement_timeout = '{patience}'")
+    if engine.dialect.name == "postgresql":
+        from loansvc.ledger.postgres import write_anew
+
+        write_anew(engine, ERASED_FROM)
         return True
     raw = engine.raw_connection()
     try:
