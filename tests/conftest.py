@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
@@ -28,5 +29,5 @@ def both_databases(request: pytest.FixtureRequest) -> Iterator[str]:
         event.remove(Pool, "connect", on_connect)
         # Whoever opens a ledger in a test need not close it; a server would run out of connections.
         for connection in opened:
-            if request.param == databases.POSTGRESQL:
+            if isinstance(connection, psycopg.Connection):
                 connection.close()

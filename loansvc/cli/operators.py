@@ -24,14 +24,20 @@ def operator() -> str:
         return f"user {os.geteuid()}"
 
 
-def open_ledger(settings: Settings | None = None, *, create: bool = False) -> Ledger:
-    """The ledger that the settings name, those of the environment unless given."""
+def open_ledger(
+    settings: Settings | None = None, url: str = "", *, create: bool = False, older: bool = False
+) -> Ledger:
+    """The ledger that the settings name, those of the environment unless given; or one at a URL.
+
+    `older`: also where it lacks entries that were signed for.
+    """
     settings = settings or Settings.from_environment()
     return Ledger.open(
-        settings.url,
+        url or settings.url,
         home=settings.home,
         vault_keys=settings.vault_keys,
         busy_timeout_ms=settings.busy_timeout_ms,
         create=create,
         suite=settings.cryptography,
+        older=older,
     )

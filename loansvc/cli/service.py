@@ -132,7 +132,8 @@ def ledger() -> None:
 @as_json
 def verify(*, outside: tuple[Path, ...], entries_only: bool, json_: bool) -> None:
     """Check every row: nothing edited, removed or reordered."""
-    n_entries, problems = open_ledger().verify(outside=outside, entries_only=entries_only)
+    opened = open_ledger(older=True)
+    n_entries, problems = opened.verify(outside=outside, entries_only=entries_only)
     if json_:
         rows = [{"sequence": p.sequence, "what": p.what} for p in problems]
         print_json({"entries": n_entries, "problems": rows})

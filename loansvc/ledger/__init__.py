@@ -13,16 +13,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import URL, Connection, Engine, select
 
 from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
 from loansvc.ledger import kept, tables
 from loansvc.ledger.chain import Entry, Problem
 from loansvc.ledger.ciphers import INTERNATIONAL
+from loansvc.ledger.copying import Progress, copy_into
 from loansvc.ledger.entries import Reading, Writing
 from loansvc.ledger.fund import rebuild
 from loansvc.ledger.group_commit import GroupCommit
 from loansvc.ledger.migrating import migrate
+from loansvc.ledger.older import missing_from
 from loansvc.ledger.sealing import Subject
 from loansvc.ledger.stores import (
     REMEDIES,
@@ -74,11 +76,12 @@ class Ledger:
     @classmethod
     def open(
         cls, url: str, *, home: Path, vault_keys: str = "", busy_timeout_ms: int = 2000,
-        create: bool = False, suite: str = INTERNATIONAL,
+        create: bool = False, suite: str = INTERNATIONAL, older: bool = False,
     ) -> Ledger:  # fmt: skip
         """The ledger at that URL, its schema current and its keys the right ones.
 
         `create`: make the folder, the keys (of that suite) and the tables where they are missing.
+        `older`: also where it lacks entries that were signed for.
 
         Raises:
             SetupRefused: database, keys or schema are not fit to start on; says what is wrong.
@@ -95,7 +98,7 @@ class Ledger:
         try:
             return cls._opened(
                 engine, home=home, vault_keys=vault_keys, busy_timeout_ms=busy_timeout_ms,
-                create=create, suite=suite,
+                create=create, suite=suite, older=older,
             )  # fmt: skip
         except LedgerUnavailable as error:
             engine.dispose()
@@ -111,7 +114,7 @@ class Ledger:
     @classmethod
     def _opened(
         cls, engine: Engine, *, home: Path, vault_keys: str, busy_timeout_ms: int, create: bool,
-        suite: str,
+        suite: str, older: bool,
     ) -> Ledger:  # fmt: skip
         with database_errors(), engine.connect() as connection:
             check(connection)
@@ -135,7 +138,39 @@ class Ledger:
             migrate(engine, vault)
         ledger = cls(engine, vault, home=home, busy_timeout_ms=busy_timeout_ms)
         ledger.check_keys()
+        if not older:
+            ledger.check_whole()
         return ledger
+
+    def beside(self, url: str, home: Path) -> Ledger:
+        """A copy of this ledger at another URL, with the files of another folder, as it is."""
+        return Ledger(open_engine(url, busy_timeout_ms=2000), self._vault, home=home)
+
+    @property
+    def url(self) -> URL:
+        """Where it is; its text may hold a password."""
+        return self._engine.url
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._engine.dispose()
+        self._fleeting.dispose()
+
+    def check_whole(self) -> None:
+        """Refuse to go on from an older copy, which would fork the chain.
+
+        Raises:
+            SetupRefused: entries that were signed for are not there.
+        """
+        with self.snapshot() as connection:
+            lost = missing_from(connection, self.home)
+        if lost is not None:
+            raise SetupRefused(
+                f"The ledger is an older copy: a checkpoint was signed over {lost[1]} entries, and "
+                f"it has {lost[0] - 1}. Put the newest backup in place: loansvc ledger restore "
+                "FOLDER. If there is none newer, say that the loss is known: "
+                "loansvc ledger restore --accept"
+            )
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
@@ -247,6 +282,16 @@ class Ledger:
             if not is_damage(error):
                 raise
             return 0, [Problem(0, DAMAGED)]
+
+    def copy_to(self, url: str, *, progress: Progress = lambda done, of: None) -> int:
+        """Copy everything into the empty database at that URL, verified; how many entries.
+
+        Raises:
+            SetupRefused: there is something already, or it cannot be written.
+            LedgerDamaged: what was copied does not verify. Either way nothing is left there.
+        """
+        with self.snapshot() as connection:
+            return copy_into(url, connection, self._vault.refresh(), progress)
 
     def rebuild(self) -> int:
         """Work everything out anew that follows from the entries; how many entries there are.

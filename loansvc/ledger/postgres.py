@@ -9,6 +9,7 @@ cannot fork; what the writer reads after it has the lock is what the one before 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import psycopg
@@ -141,6 +142,18 @@ def unhurried(connection: Connection) -> None:
     """Lift the limits of time for the transaction at hand."""
     connection.exec_driver_sql(UNHURRIED)
     _driver(connection).patience_s = None
+
+
+def write_anew(engine: Engine, names: Iterable[str]) -> None:
+    """Write those tables anew, so that nothing that was deleted from them is left behind."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        before = connection.exec_driver_sql("SHOW statement_timeout").scalar_one()
+        connection.exec_driver_sql("SET statement_timeout = 0")
+        _driver(connection).patience_s = None
+        try:
+            connection.exec_driver_sql(f"VACUUM (FULL) {', '.join(names)}")
+        finally:
+            connection.exec_driver_sql(f"SET statement_timeout = '{before}'")
 
 
 def _driver(connection: Connection) -> PatientConnection:

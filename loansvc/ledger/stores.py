@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -288,14 +288,10 @@ def leave_no_trace(engine: Engine) -> bool:
     Raises:
         LedgerUnavailable: the disk did not let it.
     """
-    if engine.dialect.name != "sqlite":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            patience = connection.exec_driver_sql("SHOW statement_timeout").scalar_one()
-            connection.exec_driver_sql("SET statement_timeout = 0")
-            try:
-                connection.exec_driver_sql(f"VACUUM (FULL) {', '.join(ERASED_FROM)}")
-            finally:
-                connection.exec_driver_sql(f"SET statement_timeout = '{patience}'")
+    if engine.dialect.name == "postgresql":
+        from loansvc.ledger.postgres import write_anew
+
+        write_anew(engine, ERASED_FROM)
         return True
     raw = engine.raw_connection()
     try:
@@ -311,6 +307,33 @@ def leave_no_trace(engine: Engine) -> bool:
         raise LedgerUnavailable from error
     finally:
         raw.close()
+
+
+def move_aside(file: Path, suffix: str) -> Path | None:
+    """Move a SQLite database that nobody uses to another name; where it lies now, if it was there.
+
+    Raises:
+        SetupRefused: somebody uses it.
+    """
+    if not file.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(file, timeout=1, isolation_level=None)) as alone:
+            # Refused while anybody else has it open; brings the log into the file.
+            alone.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise SetupRefused(
+                f"The ledger at {file} is in use. Stop the service first, on every machine."
+            ) from None
+    except sqlite3.DatabaseError:
+        pass  # it is no database any more: that may be why a backup is put back
+    aside = file.with_name(f"{file.name}.{suffix}")
+    for part in ("-wal", "-shm", ""):  # the log first: without it the database is an older one
+        one = file.with_name(file.name + part)
+        if one.exists():
+            one.replace(aside.with_name(aside.name + part))
+    return aside
 
 
 def revision_of(connection: Connection) -> str | None:

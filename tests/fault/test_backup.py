@@ -1,0 +1,116 @@
+"""Backups taken under load: each is put back, verifies, and lacks nothing that it says it has."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from loansvc.ledger import Ledger
+from loansvc.ledger.backup import Act, put_back, take
+from loansvc.underwriting import new_id, now, stamp
+from tests import databases
+from tests.e2e.service import PATIENCE_S, Service, an_example, wait_for
+from tests.small import small_models
+
+N_CLIENTS = 4
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_models(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture
+def service(tmp_path: Path, models: Path, both_databases: str) -> Iterator[Service]:
+    home = tmp_path / "home"
+    url = databases.url_of(home)
+    home.mkdir(mode=0o700)
+    running = Service(home, models, LOANSVC_DATABASE_URL=url).start()
+    yield running
+    running.close()
+
+
+class Load:
+    """Clients that decide all the while; what was acknowledged, and when."""
+
+    def __init__(self, service: Service) -> None:
+        self.acknowledged: dict[str, datetime] = {}
+        self._service, self._numbers = service, itertools.count(1)
+        self._over = threading.Event()
+        self._clients = [threading.Thread(target=self._send) for _ in range(N_CLIENTS)]
+        for client in self._clients:
+            client.start()
+
+    def _send(self) -> None:
+        for number in self._numbers:
+            if self._over.is_set():
+                return
+            document = an_example(number)
+            with suppress(OSError, http.client.HTTPException):
+                if self._service.post(document).status == 201:
+                    self.acknowledged[document["application_id"]] = now()
+
+    def end(self) -> None:
+        self._over.set()
+        for client in self._clients:
+            client.join(PATIENCE_S)
+
+
+def backed_up_under_load(service: Service, folder: Path, times: int) -> int:
+    """So many backups while clients decide, each put back elsewhere; how many were decided."""
+    url = service.environment["LOANSVC_DATABASE_URL"]
+    ledger, load = Ledger.open(url, home=service.home), Load(service)
+    try:
+        wait_for("some decisions", lambda: len(load.acknowledged) > 20)
+        for turn in range(times):
+            backup = folder / f"backup-{turn}"
+            manifest = take(ledger, backup, clock=lambda: stamp(now()))
+            until = datetime.fromisoformat(manifest["complete_until"])
+            expected = {name for name, at in list(load.acknowledged.items()) if at < until}
+            assert expected
+            assert expected <= put_back_elsewhere(service, backup, folder / f"home-{turn}")
+            shutil.rmtree(backup)
+    finally:
+        load.end()
+        ledger.close()
+    return len(load.acknowledged)
+
+
+def put_back_elsewhere(service: Service, backup: Path, home: Path) -> set[str]:
+    """The applications in a ledger that is the backup put back, on a machine with the same keys."""
+    home.mkdir(mode=0o700)
+    shutil.copy2(service.home / "vault.json", home)
+    url = f"sqlite:///{home / 'ledger.db'}"
+    put_back(
+        backup, url, lambda at: Ledger.open(at, home=home, create=True, older=True),
+        home=home, by=Act("test", stamp(now()), new_id("adm", now())),
+    )  # fmt: skip
+    ledger = Ledger.open(url, home=home)
+    _, problems = ledger.verify()
+    ledger.close()
+    assert problems == []
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        names = set(connection.execute(text("SELECT application_id FROM entry")).scalars())
+    engine.dispose()
+    return names
+
+
+@pytest.mark.fault
+def test_backups_under_load_lack_nothing(service: Service, tmp_path: Path) -> None:
+    backed_up_under_load(service, tmp_path, 3)
+    assert "Traceback" not in service.log()
+
+
+@pytest.mark.faults(within_s=900)
+def test_twenty_backups_under_load_lack_nothing(service: Service, tmp_path: Path) -> None:
+    backed_up_under_load(service, tmp_path, 20)
