@@ -202,7 +202,7 @@ def from_record(record: Mapping[str, Any]) -> Application:
 
 
 def _build(kind: Any, record: Any) -> Any:
-    form = _form_of(kind)
+    form: Any = _form_of(kind)
     if not isinstance(record, form) or (form is int and isinstance(record, bool)):
         raise TypeError("of another kind than is recorded")
     if kind is date:

@@ -74,8 +74,9 @@ def routes_of(contract: Mapping[str, Any], *, key: str, values: Mapping[str, str
     for template, methods in contract["paths"].items():
         if "post" not in methods:
             continue
-        content = methods["post"].get("requestBody", {}).get("content", {})
-        media_type, body = next(iter(content.items()), ("application/json", {}))
+        content: dict[str, Any] = methods["post"].get("requestBody", {}).get("content", {})
+        nothing: tuple[str, dict[str, Any]] = ("application/json", {})
+        media_type, body = next(iter(content.items()), nothing)
         examples = [e["value"] for e in body.get("examples", {}).values()]
         assert examples or not content, f"POST {template} has no example in the contract"
         found.append(

@@ -85,7 +85,7 @@ def failures(service: Service, folder: Path, *, seed: int, n_examples: int) -> l
     )
     cases, checks, found = Counter[str](), Counter[str](), []
     for event in from_schema(schema).execute():
-        assert not isinstance(event, events.NonFatalError | events.FatalError), str(event.info)
+        assert not isinstance(event, events.NonFatalError | events.FatalError), str(event)
         if isinstance(event, events.ScenarioFinished):
             cases[event.phase.value] += len(event.recorder.cases)
             for check in (c for made in event.recorder.checks.values() for c in made):

@@ -15,9 +15,10 @@ from typing import Any
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the parser of `re` is private, and nothing else is as exact
-    from re import _constants as sre  # type: ignore[attr-defined]
+    from re import _constants as sre
     from re import _parser
 
+__all__ = ["LENGTH", "Expression", "attacks", "expressions", "samples", "shortest", "sre"]
 ROOT = Path(__file__).parents[2] / "loansvc"
 OF_RE = ("compile", "match", "search", "fullmatch", "sub", "subn", "split", "findall", "finditer")
 # Of a pattern or of a pandas column of texts, and as which of match, fullmatch and search it runs.
@@ -143,7 +144,9 @@ def _value(node: ast.expr, module: ModuleType) -> Any:
         return eval(compile(ast.Expression(node), module.__name__, "eval"), vars(module).copy())
     except NameError:
         if isinstance(node, ast.JoinedStr):
-            return "".join(v.value if isinstance(v, ast.Constant) else "x" for v in node.values)
+            return "".join(
+                str(v.value) if isinstance(v, ast.Constant) else "x" for v in node.values
+            )
         return None
 
 
