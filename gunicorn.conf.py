@@ -21,7 +21,9 @@ threads = _settings.threads
 keepalive = 75  # above the idle time of common proxies, so that they close first
 timeout = 30
 graceful_timeout = 30
-backlog = 128  # a longer queue is work whose caller has gone
+# Room for a storm of connections: the kernel resets what does not fit. None ages in it: all are taken
+# at once and, where there is no place for them, refused at once (web/admission.py).
+backlog = 1024
 loglevel = _settings.log_level
 logger_class = "loansvc.web.worker.Logger"  # a log that nobody reads holds up nobody
 # A header of the default trusted proxy can otherwise move SCRIPT_NAME and break every route.

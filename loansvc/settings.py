@@ -56,9 +56,9 @@ class Settings:
         default=2, metadata=_about("worker processes; else WEB_CONCURRENCY if that is set")
     )
     threads: int = field(default=64, metadata=_about("threads of each worker"))
-    concurrency: int = field(default=16, metadata=_about("requests that a worker works on at once"))
+    concurrency: int = field(default=6, metadata=_about("requests that a worker works on at once"))
     queue: int = field(
-        default=32, metadata=_about("requests that wait for that; those after are told to retry")
+        default=16, metadata=_about("requests that wait for that; those after are told to retry")
     )
     proxy: str = field(
         default="", metadata=_about("address of the proxy whose X-Request-Start is believed")

@@ -45,7 +45,7 @@ class Admission:
         self._proxy = proxy
         self._clock = clock
         self._lock = threading.Lock()  # guards what follows
-        self._waiting = 0
+        self.n_waiting_now = 0
         self._n_refused = 0
         self._logged_at = float("-inf")
 
@@ -69,7 +69,7 @@ class Admission:
         if request.endpoint in PROBES:
             return
         body_bytes()  # however slowly it comes, while it holds a thread and no place
-        if self._too_old() or not self._take():
+        if self._too_old() or not self.take():
             self._log_refusal()
             raise Overloaded
         g.admitted = True
@@ -77,20 +77,26 @@ class Admission:
     def leave(self) -> None:
         """Give the place back, if one was taken."""
         if g.pop("admitted", False):
-            self._free.release()
+            self.give_back()
 
-    def _take(self) -> bool:
-        if self._free.acquire(blocking=False):
-            return True
+    def take(self) -> bool:
+        """Whether there was a place, in time."""
         with self._lock:
-            if self._waiting >= self._n_waiting:
+            # Not past those who wait: a place that was given back is theirs before they wake.
+            if not self.n_waiting_now and self._free.acquire(blocking=False):
+                return True
+            if self.n_waiting_now >= self._n_waiting:
                 return False
-            self._waiting += 1
+            self.n_waiting_now += 1
         try:
             return self._free.acquire(timeout=self._wait_s)
         finally:
             with self._lock:
-                self._waiting -= 1
+                self.n_waiting_now -= 1
+
+    def give_back(self) -> None:
+        """Let the next one in."""
+        self._free.release()
 
     def _too_old(self) -> bool:
         """Whether the proxy took the request so long ago that nobody waits for its answer."""

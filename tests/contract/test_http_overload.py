@@ -13,6 +13,7 @@ import pytest
 from loansvc.errors import LedgerUnavailable
 from loansvc.settings import Settings
 from loansvc.web import create_app
+from loansvc.web.admission import Admission
 from tests.contract.conftest import Api, is_problem
 
 PROXY = "10.0.0.1"
@@ -74,6 +75,19 @@ def test_who_waits_a_little_is_answered(held: Held, pool: ThreadPoolExecutor) ->
     second = pool.submit(held.api.get, "/v1/products")
     held.free()
     assert second.result(10).status_code == 200
+
+
+def test_whoever_waits_goes_before_whoever_comes(pool: ThreadPoolExecutor) -> None:
+    """A place that was given back belongs to the one who waits, also before it has woken up."""
+    for _ in range(50):
+        admission = Admission(n_working=1, n_waiting=1, wait_s=0.05)
+        assert admission.take()
+        waiting = pool.submit(admission.take)
+        while not admission.n_waiting_now:
+            pass
+        admission.give_back()
+        assert not admission.take()
+        assert waiting.result(10)
 
 
 def test_probes_never_wait(held: Held) -> None:
