@@ -21,8 +21,8 @@ threads = _settings.threads
 keepalive = 75  # above the idle time of common proxies, so that they close first
 timeout = 30
 graceful_timeout = 30
-# Room for a storm of connections: the kernel resets what does not fit. None ages in it: all are taken
-# at once and, where there is no place for them, refused at once (web/admission.py).
+# Room for a storm of connections: the kernel resets what does not fit. None ages in it: all are
+# taken at once and, where there is no place for them, refused at once (web/admission.py).
 backlog = 1024
 loglevel = _settings.log_level
 logger_class = "loansvc.web.worker.Logger"  # a log that nobody reads holds up nobody

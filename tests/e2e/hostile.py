@@ -60,16 +60,22 @@ class Route:
 
 @dataclass(frozen=True)
 class Case:
-    """One request. `refused`: it must not be taken; `silent`: closing without a word is an answer."""
+    """One request. `refused`: it must not be taken; `silent`: closing without a word is an answer.
+
+    `limited`: it may be told to come back later, since it is one try too many.
+    """
 
     name: str
     sent: bytes
     refused: bool = True
     silent: bool = False
+    limited: bool = False
 
 
-def routes_of(contract: Mapping[str, Any], *, key: str, values: Mapping[str, str]) -> list[Route]:
-    """Every POST operation, its path filled with `values`. A route without an example fails."""
+def routes_of(
+    contract: Mapping[str, Any], *, key: str, values: Iterator[Mapping[str, str]]
+) -> list[Route]:
+    """Every POST operation, its path filled with the next of `values`; it must have an example."""
     found = []
     for template, methods in contract["paths"].items():
         if "post" not in methods:
@@ -82,7 +88,7 @@ def routes_of(contract: Mapping[str, Any], *, key: str, values: Mapping[str, str
         found.append(
             Route(
                 template=template,
-                path=template.format_map(values),
+                path=template.format_map(next(values)),
                 media_type=media_type,
                 key=key,
                 example=examples[0] if examples else {},
@@ -519,4 +525,4 @@ GENERATORS: tuple[Generator, ...] = (
 def cases_of(generator: Generator, route: Route) -> Iterator[Case]:
     """The cases of a generator, the route in their names."""
     for case in generator(route):
-        yield replace(case, name=f"{route.template}: {case.name}")
+        yield replace(case, name=f"{route.template}: {case.name}", limited=generator is keys)
