@@ -90,13 +90,21 @@ class Server:
 
     def run(self, program: str, *arguments: str, **given: Any) -> str:
         """What one of PostgreSQL's own programs prints."""
+        found = self._bin / program
         done = subprocess.run(
-            [str(self._bin / program), *arguments],
+            [str(found) if found.exists() else program, *arguments],
             capture_output=True, check=False, text=True, cwd=self.folder,
             **{**_somebody(), **given},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def spawn(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """One of PostgreSQL's own programs, running; whoever asks ends it."""
+        return subprocess.Popen(
+            [str(self._bin / program), *arguments],
+            cwd=self.folder, stderr=subprocess.DEVNULL, **_somebody(),
+        )  # fmt: skip
 
     def start(self) -> Server:
         """Start it, and wait until it answers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import itertools
 import shutil
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,9 +18,10 @@ from sqlalchemy import create_engine, text
 from loansvc.ledger import Ledger
 from loansvc.ledger.backup import Act, put_back, take
 from loansvc.underwriting import new_id, now, stamp
-from tests import databases
+from tests import databases, postgres
 from tests.e2e.service import PATIENCE_S, Service, an_example, wait_for
 from tests.small import small_models
+from tests.unit.test_ledger import append
 
 N_CLIENTS = 4
 
@@ -114,3 +116,67 @@ def test_backups_under_load_lack_nothing(service: Service, tmp_path: Path) -> No
 @pytest.mark.faults(within_s=900)
 def test_twenty_backups_under_load_lack_nothing(service: Service, tmp_path: Path) -> None:
     backed_up_under_load(service, tmp_path, 20)
+
+
+# --- PostgreSQL's own log, kept elsewhere (docs/backup.md) ----------------------------------------
+
+
+@pytest.mark.faults(within_s=120)
+@pytest.mark.parametrize("by", ["archive", "receiver"])
+def test_a_lost_disk_comes_back_from_base_and_log(tmp_path: Path, by: str) -> None:
+    """The data folder is deleted; what was answered before is there again."""
+    server = postgres.a_server(wal_level="replica")
+    receiver = None
+    try:
+        logs = server.folder / by
+        server.run("mkdir", str(logs))
+        if by == "archive":
+            server.stop(signal.SIGINT)
+            server.settings |= {
+                "archive_mode": "on",
+                "archive_command": f"test ! -f {logs}/%f && cp %p {logs}/%f.part && "
+                f"sync {logs}/%f.part && mv {logs}/%f.part {logs}/%f",
+            }
+            server.start()
+        url, base = server.new("ledger"), server.folder / "base"
+        ledger = Ledger.open(url, home=tmp_path, create=True)
+        append(ledger, 1)
+        server.run("pg_basebackup", "-d", url, "-D", str(base), "-X", "stream", "-c", "fast")
+        if by == "receiver":
+            receiver = server.spawn("pg_receivewal", "-d", url, "-D", str(logs), "--synchronous")
+            wait_for("the receiver", lambda: list(logs.glob("*.partial")))
+            server.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'pg_receivewal'",
+                       "SELECT pg_reload_conf()")  # fmt: skip
+            waits = "SELECT sync_state FROM pg_stat_replication"
+            wait_for("the server to wait", lambda: server.sql("postgres", waits) == [("sync",)])
+        for number in range(2, 40):
+            append(ledger, number)
+        if by == "archive":  # what `archive_timeout` does after a minute
+            segment = server.sql("postgres", "SELECT pg_walfile_name(pg_switch_wal())")[0][0]
+            wait_for("the log to be archived", (logs / str(segment)).exists)
+        ledger.close()
+        server.stop(signal.SIGQUIT)
+        if receiver is not None:
+            receiver.kill()
+            receiver.wait(PATIENCE_S)
+            receiver = None
+        shutil.rmtree(server.data)
+        base.rename(server.data)
+        (server.data / "recovery.signal").touch()
+        server.settings |= {
+            "restore_command": f"cp {logs}/%f %p || cp {logs}/%f.partial %p",
+            "synchronous_standby_names": "",
+            "archive_mode": "off",
+        }
+        server.start()
+        writable = "SELECT pg_is_in_recovery()"
+        wait_for("the end of the log", lambda: server.sql("postgres", writable) == [(False,)])
+        again = Ledger.open(url, home=tmp_path)
+        assert again.verify() == (39, [])
+        assert append(again, 40).sequence == 40
+        again.close()
+    finally:
+        if receiver is not None:
+            receiver.kill()
+            receiver.wait(PATIENCE_S)
+        server.close()

@@ -17,9 +17,11 @@ from sqlalchemy import Engine, event, select, text
 
 from loansvc.errors import LedgerUnavailable, SetupRefused
 from loansvc.ledger import Ledger, tables
+from loansvc.ledger.postgres import PatientConnection
 from loansvc.ledger.stores import open_engine, put, put_new, readers, streamed, writers
 from tests import databases, postgres
 from tests.databases import POSTGRESQL
+from tests.small import an_application, small_underwriting
 from tests.unit.test_ledger import append
 
 
@@ -277,6 +279,28 @@ def test_a_connection_lost_before_the_commit_is_try_again(in_postgres: Ledger) -
     event.remove(engine, "commit", before_commit)
     assert append(in_postgres, 1).sequence == 1
     assert in_postgres.verify() == (1, [])
+
+
+def test_a_commit_whose_answer_is_lost_is_found_by_the_next_try(
+    tmp_path: Path, both_databases: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows, so it is "try again"; then it is the same decision, and one."""
+    if both_databases != POSTGRESQL:
+        pytest.skip("of PostgreSQL alone")
+    root = small_underwriting(tmp_path)
+
+    def takes_effect(connection: Any) -> None:
+        psycopg.Connection.commit(connection)
+        connection.close()
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PatientConnection, "commit", takes_effect)
+        with pytest.raises(LedgerUnavailable):
+            root.decide(an_application(1), client="bank")
+    recorded, is_new = root.decide(an_application(1), client="bank")
+    assert (is_new, recorded.entry.sequence) == (False, 1)
+    assert root.ledger.verify() == (1, [])
 
 
 def test_a_transaction_that_stands_still_gives_the_lock_back(in_postgres: Ledger) -> None:
