@@ -7,6 +7,7 @@ does not answer, each worker counts for itself again: a quota never stops the se
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from dataclasses import dataclass
 
@@ -54,6 +55,8 @@ class Limits:
         self._most = per_minute
         self._workers = workers
         self._own = FixedWindowRateLimiter(MemoryStorage())
+        # Around it: two threads could start the timer by which it forgets, which raises.
+        self._lock = threading.Lock()
         self._shared = FixedWindowRateLimiter(_store(store)) if store else None
         self._shared_again_at = 0.0
 
@@ -65,7 +68,8 @@ class Limits:
             except StorageError as error:
                 self._shared_again_at = time.monotonic() + PAUSE_S
                 log.error("quotas are counted per worker: %s", type(error.storage_error).__name__)
-        return self._hit(self._own, client, share=self._workers)
+        with self._lock:
+            return self._hit(self._own, client, share=self._workers)
 
     def wrong(self, address: str) -> None:
         """Count a try that opened nothing, in this worker.
@@ -74,9 +78,11 @@ class Limits:
             TooManyTries: there were too many from this address.
         """
         item = RateLimitItemPerMinute(WRONG_TRIES)
-        if not self._own.hit(item, "wrong", address):
+        with self._lock:
+            if self._own.hit(item, "wrong", address):
+                return
             ends_at = self._own.get_window_stats(item, "wrong", address).reset_time
-            raise TooManyTries(retry_after_s=_seconds_until(ends_at))
+        raise TooManyTries(retry_after_s=_seconds_until(ends_at))
 
     def _hit(self, counter: FixedWindowRateLimiter, client: str, *, share: int) -> Quota:
         """Count where one of `share` equal shares is counted."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -112,3 +114,20 @@ def test_without_its_redis_a_worker_counts_for_itself(
     assert n_taken(limits, "bank", 9) == 5
     assert time.monotonic() - started < 5  # asked once, and not again for a while
     assert caplog.text.count("counted per worker") == 1
+
+
+class SlowTimer(threading.Timer):
+    """So slow to start that another thread may think of it too."""
+
+    def start(self) -> None:
+        time.sleep(0.001)
+        super().start()
+
+
+def test_threads_that_count_at_once_count_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store's own timer could be started by two of them: RuntimeError, and a 500."""
+    monkeypatch.setattr(threading, "Timer", SlowTimer)
+    limits = Limits(per_minute=100, workers=1)
+    with ThreadPoolExecutor(16) as pool:
+        taken = list(pool.map(lambda _: limits.take("bank").taken, range(200)))
+    assert taken.count(True) == 100
