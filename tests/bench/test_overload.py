@@ -14,11 +14,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.service import Service
+from tests.e2e.service import Answer, Service
 from tests.fault.test_slow_clients import Slow
 from tests.load import (
     BROKEN,
@@ -73,7 +74,7 @@ class Bench:
 
     def check(self) -> None:
         """Nothing lost, nothing doubled, no connection broken, no refusal without a when."""
-        answers = {}
+        answers: dict[int, Answer] = {}
         for load in self.loads:
             assert load.count()[BROKEN] == 0
             load.settle(load.unanswered())
@@ -175,13 +176,15 @@ def test_many_connect_at_once(bench: Bench) -> None:
     bench.check()
 
 
+def _the_same(number: int, _of: int) -> bytes:
+    return an_application(number)
+
+
 def test_many_with_one_id(bench: Bench) -> None:
     """L6: one decision each round, the same bytes for all who were decided."""
     counts: Counter[int] = Counter()
     for number in range(ROUNDS_SAME):
-        load = Load(
-            bench.service.port, bench.service.key, body_of=lambda _, n=number: an_application(n)
-        )
+        load = Load(bench.service.port, bench.service.key, body_of=partial(_the_same, number))
         start = threading.Barrier(N_SAME)
 
         def one(i: int, load: Load = load, start: threading.Barrier = start) -> None:
