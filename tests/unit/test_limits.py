@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from limits.storage import MemoryStorage
 
 from loansvc.errors import SetupRefused, TooManyTries
 from loansvc.web.limits import WRONG_TRIES, Limits, Quota
@@ -116,17 +116,14 @@ def test_without_its_redis_a_worker_counts_for_itself(
     assert caplog.text.count("counted per worker") == 1
 
 
-class SlowTimer(threading.Timer):
-    """So slow to start that another thread may think of it too."""
-
-    def start(self) -> None:
-        time.sleep(0.001)
-        super().start()
-
-
 def test_threads_that_count_at_once_count_right(monkeypatch: pytest.MonkeyPatch) -> None:
     """The store's own timer could be started by two of them: RuntimeError, and a 500."""
-    monkeypatch.setattr(threading, "Timer", SlowTimer)
+
+    def slowly(store: object, name: str, value: object) -> None:
+        object.__setattr__(store, name, value)
+        time.sleep(0.001)  # another thread may come between setting the timer and starting it
+
+    monkeypatch.setattr(MemoryStorage, "__setattr__", slowly, raising=False)
     limits = Limits(per_minute=100, workers=1)
     with ThreadPoolExecutor(16) as pool:
         taken = list(pool.map(lambda _: limits.take("bank").taken, range(200)))
