@@ -40,7 +40,7 @@ test: dev ## Run the tests and the examples in docstrings
 .PHONY: test-faults
 test-faults: dev ## Make every fault of docs/reliability.md and write down what was measured
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m faults tests/fault -p no:xdist -q \
-		--faults-page docs/reliability.md
+		--faults-page docs/reliability.md $(ARGS)
 
 .PHONY: lint
 lint: dev ## Check style, types, layers and the Dockerfile

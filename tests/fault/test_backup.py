@@ -113,7 +113,7 @@ def test_backups_under_load_lack_nothing(service: Service, tmp_path: Path) -> No
     assert "Traceback" not in service.log()
 
 
-@pytest.mark.faults(within_s=900)
+@pytest.mark.slow
 def test_twenty_backups_under_load_lack_nothing(service: Service, tmp_path: Path) -> None:
     backed_up_under_load(service, tmp_path, 20)
 

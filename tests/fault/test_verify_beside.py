@@ -73,7 +73,7 @@ def test_verifying_while_others_write_raises_no_alarm(tmp_path: Path) -> None:
     ledger._engine.dispose()
 
 
-@pytest.mark.faults("F12", within_s=1200)
+@pytest.mark.slow
 def test_verifying_a_thousand_times_while_others_write_raises_no_alarm(tmp_path: Path) -> None:
     for number in range(N_VERIFICATIONS // 100):  # short ledgers are verified more often
         verified_beside(tmp_path / str(number), 100)._engine.dispose()
