@@ -136,7 +136,7 @@ def on_list(ledger: Ledger) -> dict[str, str]:
         try:
             document = json.loads(line)
             found[str(document["subject"])] = str(document["entry"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             # Cut off by a crash, alone or before the next one; the ledger has what it said.
             if line.startswith(b'{"subject"') or not line.strip():
                 continue

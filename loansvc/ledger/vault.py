@@ -253,7 +253,7 @@ def _complete(path: Path, suite: str) -> None:
     with alone_in(path.parent):
         try:
             document = json.loads(path.read_bytes())
-        except ValueError:
+        except (ValueError, RecursionError):
             return  # reading it says what is wrong
         if isinstance(document, dict) and SIGNING not in document:
             document[SIGNING] = {"1": _new_key(SIGNING, suite)}

@@ -528,7 +528,10 @@ def _json(text: str) -> Any:
         return dict(pairs)
 
     try:
-        return json.loads(text, object_pairs_hook=closed)
+        document = json.loads(text, object_pairs_hook=closed)
+        if "\\u" in text:  # half of a surrogate pair could be read, and then not be hashed
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
+        return document
     except (ValueError, RecursionError):
         raise Refused("This is not JSON, or it was cut.") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Sequence
 from datetime import date
@@ -19,6 +20,11 @@ from loansvc.standards import read_standard
 from loansvc.villages.document import read_register
 
 LOCK = "editions.lock"
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+# Below this folder: no name longer than file systems take, none that begins with a dot.
+PATH = re.compile(
+    r"([A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}/){0,9}[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}", re.ASCII
+)
 MOST_BYTES = 1_000_000  # a card or a policy is a page, not a data set
 FOLDERS = {
     "scorecard": "scorecards",
@@ -43,12 +49,21 @@ def read_lock(folder: Path) -> list[dict[str, str]]:
                         "role": table.word("role", ROLES),
                         "valid_from": table.day("valid_from").isoformat(),
                         "approver": table.text("approver"),
-                        "digest": table.text("digest"),
-                        "path": table.text("path"),
+                        "digest": _matching(
+                            table, "digest", DIGEST, "sha256: and 64 figures 0-9 a-f"
+                        ),
+                        "path": _matching(table, "path", PATH, "that of a file in this folder"),
                         **{key: table.text(key) for key in SAID if key in table},
                     }
                 )
         return entries
+
+
+def _matching(table: Reader, key: str, form: re.Pattern[str], says: str) -> str:
+    value = table.text(key)
+    if not form.fullmatch(value):
+        table.refuse(key, f"must be {says}")
+    return value
 
 
 def edition_files(folder: Path) -> list[Path]:

@@ -6,10 +6,12 @@ Pure values; days are counted here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from typing import Any, TypeVar
 
+from loansvc.errors import LedgerDamaged
 from loansvc.provenance import same_person
 
 # 征信业管理条例 art. 25 (2) [A]: looked into and answered in writing within 20 days of receipt.
@@ -59,9 +61,22 @@ class Said:
 
     @classmethod
     def from_record(cls: type[Kind], record: dict[str, Any]) -> Kind:
-        """What has this record form."""
-        on = {"on": date.fromisoformat(record["on"])} if "on" in record else {}
-        return cls(**{**record, **on})
+        """What has this record form.
+
+        Raises:
+            LedgerDamaged: it is the record form of none.
+        """
+        with suppress(KeyError, TypeError, ValueError):
+            on = {"on": date.fromisoformat(record["on"])} if "on" in record else {}
+            found = cls(**{**record, **on})
+            kinds = {f.name: str(f.type).split(" | ") for f in fields(found)}
+            values = ((getattr(found, name), names) for name, names in kinds.items())
+            if all(type(v).__name__.replace("NoneType", "None") in names for v, names in values):
+                return found
+        raise LedgerDamaged(
+            "What a person said is not recorded in the form in which it is kept. "
+            "Run: loansvc ledger verify"
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -122,7 +122,7 @@ def _read_bin(reader: Reader, *, own: bool, with_points: bool) -> Bin:
             ),
             start=_read_cut(reader, "from", own=own) if "from" in reader else None,
             end=_read_cut(reader, "to", own=own) if "to" in reader else None,
-            words=tuple(map(str, reader.value("words"))) if "words" in reader else (),
+            words=_read_words(reader) if "words" in reader else (),
             values=_read_codes(reader) if own and "values" in reader else (),
             state=reader.word("state", ("missing", "unseen")) if "state" in reader else "",
             n=n,
@@ -138,9 +138,16 @@ def _read_cut(reader: Reader, key: str, *, own: bool) -> Number:
     return reader.integer(key, low=LOWEST, high=HIGHEST)
 
 
+def _read_words(reader: Reader) -> tuple[str, ...]:
+    words = reader.value("words")
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        reader.refuse("words", "must be a list of texts, those of this bin")
+    return tuple(words)
+
+
 def _read_codes(reader: Reader) -> tuple[Number, ...]:
     codes = reader.value("values")
-    if not isinstance(codes, list) or not codes or any(type(c) not in (int, float) for c in codes):
+    if not isinstance(codes, list) or not codes or not all(map(_is_number, codes)):
         reader.refuse("values", "must be a list of numbers, the special codes of this bin")
     if any(float(code) != code for code in codes):
         reader.refuse("values", "holds what is no float64; beyond 2^53 not every whole number is")
@@ -252,10 +259,17 @@ def _steps(pair: ScoredPair, name: str, low: Number | str, high: Number | str) -
 
 
 def _is_value(value: object) -> bool:
-    """Whether a characteristic may be this: a number within the bounds of cuts, a word, None."""
-    if type(value) in (int, float):
-        return -MOST_CUT <= value <= MOST_CUT  # type: ignore[operator]  # a number, as asked
-    return value is None or isinstance(value, str)
+    """Whether a characteristic may be this: a number, a word, None."""
+    return value is None or isinstance(value, str) or _is_number(value)
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a number within the bounds of cuts; true and false are none."""
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and -MOST_CUT <= value <= MOST_CUT
+    )
 
 
 def _check_golden(card: Scorecard, reader: Reader) -> None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import Any
 
+# Settings with which no case is refused for being one of many.
+NO_LIMITS = {"LOANSVC_RATE_LIMIT": "999999", "LOANSVC_PROBING_LIMIT": "999999"}
 PERSON = "340521198812304813"  # an ID number that must not come back
 NAME = "Zhangsanfeng张三丰"  # a person's name that must not come back
 CANARY = "Q7canaryQ7"  # anything else that was sent and must not come back

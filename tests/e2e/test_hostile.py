@@ -22,6 +22,7 @@ import pytest
 from loansvc.ledger.keys import SCOPES
 from tests.e2e.hostile import (
     GENERATORS,
+    NO_LIMITS,
     PRIVATE,
     TAKEN,
     Case,
