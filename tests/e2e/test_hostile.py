@@ -36,8 +36,6 @@ from tests.small import small_models
 
 HANG_S = 5.0  # ten times what any case may take; the figure itself is printed, not held to
 MOST_GROWTH_KB = 100 * 1024
-# So that no case is refused for being one of many.
-NO_LIMITS = {"LOANSVC_RATE_LIMIT": "999999", "LOANSVC_PROBING_LIMIT": "999999"}
 STATUS = re.compile(rb"^HTTP/1\.[01] ([0-9]{3}) ", re.MULTILINE)
 PROBLEM = {"type", "title", "status", "code", "detail", "request_id"}
 
