@@ -207,6 +207,11 @@ def offline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
+def as_a_cell(text: str) -> str:
+    """The text as a spreadsheet may be given it: nothing in it is run."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
 @pytest.mark.parametrize("name", CARDS)
 def test_offline_bundle(name: str, tmp_path: Path) -> None:
     card = card_of(name)
@@ -230,7 +235,7 @@ def test_offline_bundle(name: str, tmp_path: Path) -> None:
     for row, line in zip(rows, found, strict=True):
         lost = [b.reason for b in card.scorecard.bins_for(row) if b.reason]
         lost.sort(key=lambda r: r.points or 0)
-        assert line[3] == ";".join(f"{r.code}:{r.points}" for r in lost[:4])
-        assert line[4] == "; ".join(r.en for r in lost[:4])
+        assert line[3] == as_a_cell(";".join(f"{r.code}:{r.points}" for r in lost[:4]))
+        assert line[4] == as_a_cell("; ".join(r.en for r in lost[:4]))
     run = offline(tmp_path, "--check")
     assert (run.returncode, run.stderr) == (0, "")
