@@ -14,6 +14,7 @@ this process holds on it.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +23,7 @@ from urllib.parse import quote
 
 from loansvc.errors import SetupRefused
 from loansvc.files import sync_folder
+from loansvc.ledger.stores import SHORT_WAIT_MS
 
 Progress = Callable[[int, int], None]  # told how many pages were copied, and of how many
 
@@ -57,7 +59,7 @@ def _copied(
     log = source.with_name(source.name + "-wal")
     with closing(_open(source)) as reader, closing(_open(source)) as writer:
         if alone:
-            writer.execute("BEGIN IMMEDIATE")
+            _take_turn(writer)
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
         began = _beginning(log)
@@ -66,7 +68,7 @@ def _copied(
                 copy, pages=PAGES, progress=lambda _, left, of: progress(of - left, of), sleep=0
             )
         if not alone:
-            writer.execute("BEGIN IMMEDIATE")
+            _take_turn(writer)
         if _beginning(log) != began:
             return None
         until = clock()
@@ -81,6 +83,23 @@ def _open(path: Path) -> sqlite3.Connection:
         f"file:{quote(str(path.absolute()))}?mode=rw", uri=True, isolation_level=None,
         timeout=PATIENCE_S,
     )  # fmt: skip
+
+
+def _take_turn(writer: sqlite3.Connection) -> None:
+    """Become the one writer, asking again as soon as the services do, or theirs is every turn.
+
+    SQLite's own waiting sleeps longer each time.
+    """
+    until = time.monotonic() + PATIENCE_S
+    writer.execute(f"PRAGMA busy_timeout = {SHORT_WAIT_MS}")
+    while True:
+        try:
+            writer.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() >= until:
+                raise
 
 
 def _beginning(log: Path) -> bytes:
