@@ -23,6 +23,7 @@ EVERY_KIND = (*KINDS, "standard")  # and those that help to make them
 CALLED_BY = ("id", "tier", "grade")  # the keys by which a table of a list calls itself
 LONGEST_NAME = 12  # characters; whatever is longer is no name
 ALIKE = 0.8  # how alike a key must be to be taken for one that is missing (1: the same)
+FIRST_YEAR, LAST_YEAR = 1900, 2999  # of a day in an edition: before and after it there are others
 COUNTY = "county"  # the `product` of registers and rates, which hold for every product
 ROLES = ("champion", "challenger")
 
@@ -263,12 +264,15 @@ class Reader:
         return value
 
     def day(self, key: str) -> date:
-        """A date: TOML's own, or ISO text in JSON."""
+        """A date: TOML's own, or ISO text in JSON; one from which days and years can be counted."""
         value = self.value(key)
         try:
-            return value if type(value) is date else date.fromisoformat(value)
+            day = value if type(value) is date else date.fromisoformat(value)
         except (TypeError, ValueError):
             self.refuse(key, "must be a date such as 2026-09-01")
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            self.refuse(key, f"must be a date from {FIRST_YEAR} to {LAST_YEAR}")
+        return day
 
     def table(self, key: str) -> Reader:
         """The table under this key."""

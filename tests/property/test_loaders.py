@@ -284,3 +284,16 @@ def test_words_and_codes_of_a_bin_that_are_none_are_refused(of: str, key: str, v
     bin_[key] = value
     with pytest.raises(EditionRefused, match=rf"{key}: must be a list of"):
         Card.of(document)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1899-12-31", "3000-01-01", "9999-12-31"])
+def test_a_day_from_which_one_cannot_count_is_refused(day: str) -> None:
+    """The day before the first and the day after the last that Python knows cannot be named."""
+    clause = f"valid_from = {day}\n"
+    text = POLICY.replace("PRODUCT", "credit_loan").replace("valid_from = 2026-07-01\n", clause)
+    with pytest.raises(EditionRefused, match="valid_from: must be a date from 1900 to 2999"):
+        parse_document(text.encode(), "draft.toml")
+    keyed = f'\n[[rule]]\nkeyed_on = "applied_on"\nuntil = {day}\n'
+    text = POLICY.replace("PRODUCT", "credit_loan").replace("\n[[rule]]\n", keyed, 1)
+    with pytest.raises(EditionRefused, match="until: must be a date from 1900 to 2999"):
+        parse_document(text.encode(), "draft.toml")
