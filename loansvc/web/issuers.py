@@ -118,11 +118,16 @@ def _read(file: Path) -> tuple[dict[str, Issuer], list[Path]]:
 
 def _bytes(file: Path) -> bytes:
     try:
-        data = file.read_bytes()
+        if file.exists() and not file.is_file():  # a device would be read for ever
+            raise SetupRefused(f"{file} cannot be read: it is no file. See LOANSVC_ISSUERS.")
+        with file.open("rb") as opened:
+            data = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise SetupRefused(
             f"{file} cannot be read: {error.strerror}. See LOANSVC_ISSUERS."
         ) from None
+    except ValueError:
+        raise SetupRefused("A name in LOANSVC_ISSUERS cannot be read: it is none.") from None
     if len(data) > MOST_BYTES:
         raise SetupRefused(f"{file.name} is larger than {MOST_BYTES} bytes. Shorten it.")
     return data

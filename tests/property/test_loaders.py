@@ -9,6 +9,7 @@ import copy
 import csv
 import io
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 
 from loansvc.application import from_record, to_record
 from loansvc.cli.evidence import COLUMNS, read_rows
-from loansvc.errors import EditionRefused, LoanError
+from loansvc.errors import EditionRefused, LoanError, SetupRefused
 from loansvc.ledger import Ledger
 from loansvc.ledger.commitments import Fact
 from loansvc.ledger.erasure import LIST, on_list
@@ -297,3 +298,18 @@ def test_a_day_from_which_one_cannot_count_is_refused(day: str) -> None:
     text = POLICY.replace("PRODUCT", "credit_loan").replace("\n[[rule]]\n", keyed, 1)
     with pytest.raises(EditionRefused, match="until: must be a date from 1900 to 2999"):
         parse_document(text.encode(), "draft.toml")
+
+
+@pytest.mark.parametrize("file", ["a pipe", "/dev/null", ".", "a\\u0000", "a" * 300])
+def test_an_issuer_names_a_plain_file(folder: Path, file: str) -> None:
+    """A device would be read for ever: /dev/zero took all memory there was."""
+    if not (folder / "a pipe").exists():
+        os.mkfifo(folder / "a pipe")  # whoever opens it waits
+    text = TOML.replace("bank.jwks.json", file)
+    with pytest.raises(SetupRefused, match="cannot be read"):
+        _issuers("issuers.toml")(text.encode(), folder)
+
+
+def test_no_more_of_a_file_of_keys_is_read_than_may_be_in_it(folder: Path) -> None:
+    with pytest.raises(SetupRefused, match="larger than"):
+        _issuers("bank.jwks.json")(b" " * 2**20, folder)
