@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from loansvc.errors import InvalidRequest, LedgerDamaged, NotFound
+from loansvc.errors import InvalidRequest, LedgerDamaged, NotFound, SetupRefused
 from loansvc.ledger import Entry, Ledger, kept
 from loansvc.ledger.chain import NAMES, entry_hash
 from loansvc.ledger.checkpoints import LONGEST_WAIT, MOST_ENTRIES, advance, is_due
@@ -330,7 +330,10 @@ def test_an_older_copy_put_back_is_found_by_the_file(tmp_path: Path) -> None:
         now.execute("VACUUM INTO ?", (str(tmp_path / "older.db"),))
     append(ledger, 2)
     signed(ledger)
-    older = Ledger.open(f"sqlite:///{tmp_path / 'older.db'}", home=tmp_path)
+    url = f"sqlite:///{tmp_path / 'older.db'}"
+    with pytest.raises(SetupRefused, match="is an older copy"):
+        Ledger.open(url, home=tmp_path)
+    older = Ledger.open(url, home=tmp_path, older=True)
     assert (2, "entries up to 2 were signed and are missing") in problems(older)
     with pytest.raises(LedgerDamaged, match="2 entries were signed and 1 are there"):
         advance(older, at=AT)
