@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
-from sqlalchemy import event
-from sqlalchemy.pool import Pool
 
-from tests import databases
+KINDS = ("sqlite", "postgresql")
 
 
-@pytest.fixture(params=databases.KINDS)
+@pytest.fixture(params=KINDS)
 def both_databases(request: pytest.FixtureRequest) -> Iterator[str]:
     """Runs the test once on each kind of database; its name."""
+    # Imported here: the environment of the peers has no PostgreSQL.
+    import psycopg
+    from sqlalchemy import event
+    from sqlalchemy.pool import Pool
+
+    from tests import databases
+
     opened: list[Any] = []
 
     def on_connect(connection: Any, _record: Any) -> None:
