@@ -16,6 +16,7 @@ from loansvc.web.access import Access
 from loansvc.web.admission import Admission
 from loansvc.web.logs import PatientHandler
 from loansvc.web.probes import Readiness
+from loansvc.web.requests import check_host
 from loansvc.web.strict_json import MOST_BYTES
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -47,6 +48,7 @@ def create_app(underwriting: Underwriting | None = None, settings: Settings | No
     app.url_map.merge_slashes = False  # would answer 308 in HTML, with the path in it
     app.extensions["underwriting"] = underwriting
     app.before_request(_name_request)
+    app.before_request(check_host)
     app.after_request(_finish_response)
     problems.install(app)
     Admission.install(app, settings or Settings())

@@ -23,7 +23,7 @@ from loansvc.web.fields import Day, Parties, Pattern, Text, Whole, Word, Words, 
 from loansvc.web.outcomes import OutcomeSchema
 from loansvc.web.privacy import ErasureSchema
 from loansvc.web.problems import problem_document
-from loansvc.web.schemas import ApplicationSchema, load_application
+from loansvc.web.schemas import APPLICATION_ID_FORM, ApplicationSchema, load_application
 
 DESCRIPTION = """Credit-loan eligibility: an application in; an explained, durable decision out.
 
@@ -239,7 +239,7 @@ def _parameter(name: str, place: str, schema: dict[str, Any], says: str) -> dict
 
 
 APPLICATION_ID = _parameter(
-    "application_id", "path", {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
+    "application_id", "path", {"type": "string", "pattern": f"^{APPLICATION_ID_FORM}$"},
     "The caller's own serial number.",
 )  # fmt: skip
 DATE = {"type": "string", "format": "date", "pattern": Day.pattern}

@@ -15,6 +15,12 @@ from loansvc.web.strict_json import MOST_BYTES, loads, too_large
 
 def json_document() -> Any:
     """The request's JSON document, read strictly."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise InvalidRequest(
+            "Send the body as it is, without Content-Encoding.",
+            code="unsupported_media_type",
+            status=415,
+        )
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype != "application/json" or charset not in ("utf-8", "utf8"):
         raise InvalidRequest(
@@ -23,6 +29,12 @@ def json_document() -> Any:
             status=415,
         )
     return loads(body_bytes())
+
+
+def check_host() -> None:
+    """RFC 9112 section 3.2: 400 to a request of HTTP/1.1 without Host; gunicorn lets it through."""
+    if "HTTP_HOST" not in request.environ and request.environ["SERVER_PROTOCOL"] == "HTTP/1.1":
+        raise InvalidRequest("Host is missing. Send it: HTTP/1.1 asks for it.", code="not_http")
 
 
 def body_bytes() -> bytes:

@@ -182,11 +182,17 @@ class Credentials(fields.List[Any]):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
+# It stands in paths, where `.` and `..` would lead elsewhere.
+APPLICATION_ID_FORM = "[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
+
+
 class ApplicationSchema(StrictSchema):
     """One loan application."""
 
     application_id = Pattern(
-        "[A-Za-z0-9._:-]{1,64}", "Must be 1 to 64 of A-Z a-z 0-9 . _ : -", required=True
+        APPLICATION_ID_FORM,
+        "Must be 1 to 64 of A-Z a-z 0-9 . _ : - and start with a letter or digit",
+        required=True,
     )
     product = Word(PRODUCTS, required=True)
     applied_on = Day()

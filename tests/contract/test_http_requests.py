@@ -41,6 +41,23 @@ def test_json_may_be_declared_in_several_ways(shared: Api, content_type: str) ->
     assert response.status_code == 200
 
 
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip", "aes128gcm"])
+def test_an_encoded_body_is_refused(shared: Api, coding: str) -> None:
+    """Whatever it holds: JSON that says it is gzip is not read as JSON."""
+    coded = {"Content-Encoding": coding}
+    response = shared.post(a_document(1), to="/v1/previews", headers=coded)
+    is_problem(response, 415, "unsupported_media_type")
+    plain = {"Content-Encoding": "Identity"}
+    assert shared.post(a_document(1), to="/v1/previews", headers=plain).status_code == 200
+
+
+@pytest.mark.parametrize("application_id", [".", "..", "...", "-1", ":", "_"])
+def test_an_id_that_a_path_would_lose_is_refused(shared: Api, application_id: str) -> None:
+    """`/v1/decisions/../explanation` is another path to every client that tidies its paths."""
+    document = a_document(1) | {"application_id": application_id}
+    is_problem(shared.post(document, to="/v1/previews"), 422, "invalid_application")
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
 def test_a_method_that_is_not_taken_is_named_with_those_that_are(shared: Api, method: str) -> None:
     response = shared.call(method, "/v1/previews")

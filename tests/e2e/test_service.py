@@ -267,6 +267,7 @@ def test_a_broken_request_is_the_callers_mistake_not_ours(
         pytest.param(f"{MARKED}\r\n\r\n", id="no request line"),
         pytest.param(f"GET /{MARKED} HTTP/9.9\r\n\r\n", id="no version"),
         pytest.param(f"GET / HTTP/1.1\r\nHost: x\r\n{MARKED} x: 1\r\n\r\n", id="no header"),
+        pytest.param(f"GET /healthz HTTP/1.1\r\nX: {MARKED}\r\n\r\n", id="no host"),
         pytest.param(f"GET /{MARKED * 300} HTTP/1.1\r\n\r\n", id="a long address"),
         pytest.param(f"GET / HTTP/1.1\r\nHost: x\r\nExpect: {MARKED}\r\n\r\n", id="an expectation"),
     ],
