@@ -1,6 +1,7 @@
 """Where tests keep their ledgers: in SQLite, or in PostgreSQL where a test asks for both.
 
-`pytestmark = pytest.mark.usefixtures("both_databases")` runs the tests of a module over each.
+`pytestmark = pytest.mark.usefixtures("both_databases")` runs the tests of a module over each,
+`@over_both` one test, where most of a module asks nothing of the database.
 """
 
 from __future__ import annotations
@@ -8,13 +9,17 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from loansvc.ledger.tables import metadata
 from tests import postgres
+
+over_both = pytest.mark.usefixtures("both_databases")
 
 SQLITE, POSTGRESQL = KINDS = ("sqlite", "postgresql")
 _kind = SQLITE
@@ -70,6 +75,28 @@ def everything(home: Path) -> dict[str, list[tuple[Any, ...]]]:
         rows = sql(home, f"SELECT * FROM {name}")
         found[name] = sorted(rows, key=repr)
     return found
+
+
+def kept(home: Path) -> Callable[[], None]:
+    """A copy of the database as it is; what puts it back. Nobody may be connected, then or now."""
+    older, name = home / "older.db", _name(home)
+    if _kind == SQLITE:
+        with closing(sqlite3.connect(home / "ledger.db")) as connection, \
+             closing(sqlite3.connect(older)) as copy:  # fmt: skip
+            connection.backup(copy)
+    else:
+        postgres.shared().new(f"{name}_older", template=name)
+
+    def put_back() -> None:
+        if _kind == SQLITE:
+            for suffix in ("", "-wal", "-shm"):
+                (home / f"ledger.db{suffix}").unlink(missing_ok=True)
+            older.rename(home / "ledger.db")
+        else:
+            rename = f'ALTER DATABASE "{name}_older" RENAME TO "{name}"'
+            postgres.shared().sql("postgres", f'DROP DATABASE "{name}"', rename)
+
+    return put_back
 
 
 def tampered(home: Path, *statements: str) -> None:

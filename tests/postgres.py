@@ -168,9 +168,11 @@ class Server:
                 rows = cursor.fetchall() if cursor.description else []
         return rows
 
-    def new(self, database: str) -> str:
-        """The URL of a new, empty database."""
-        self.sql("postgres", f'CREATE DATABASE "{database}" TEMPLATE template0 STRATEGY FILE_COPY')
+    def new(self, database: str, *, template: str = "template0") -> str:
+        """The URL of a new database, empty or as another one is that nobody is connected to."""
+        self.sql(
+            "postgres", f'CREATE DATABASE "{database}" TEMPLATE "{template}" STRATEGY FILE_COPY'
+        )
         return self.url(database)
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ from loansvc.settings import Settings
 from loansvc.underwriting import SHANGHAI, Underwriting, now
 from loansvc.web import create_app
 from loansvc.web.examples import example_application
+from tests import databases
 from tests.shell import run
 from tests.small import CARD, POLICY, publish_text, small_models
 
@@ -55,6 +56,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def home(tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LOANSVC_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LOANSVC_DATABASE_URL", databases.url_of(tmp_path / "home"))
     monkeypatch.setenv("LOANSVC_MODELS", str(models))
     return tmp_path / "home"
 

@@ -10,12 +10,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests import databases
+from tests.databases import over_both
 from tests.shell import run
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LOANSVC_HOME", str(tmp_path))
+    monkeypatch.setenv("LOANSVC_DATABASE_URL", databases.url_of(tmp_path))
     monkeypatch.setenv("LOANSVC_OPERATOR", "O. Perator")
     return tmp_path
 
@@ -28,6 +31,7 @@ def shell(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     return call
 
 
+@over_both
 def test_a_key_is_made_rotated_listed_and_revoked(shell: Any) -> None:
     status, token, said = shell("keys", "create", "bank", "--holder", "A. Officer")
     assert (status, token[:4]) == (0, "lsk_")

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from loansvc.cli.operators import operator
+from tests import databases
+from tests.databases import over_both
 from tests.shell import run
 from tests.small import a_document, small_models
 
@@ -26,6 +28,7 @@ def shell(
 ) -> Shell:
     """The command line on the small editions, with a line on standard input."""
     monkeypatch.setenv("LOANSVC_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LOANSVC_DATABASE_URL", databases.url_of(tmp_path / "home"))
     monkeypatch.setenv("LOANSVC_MODELS", str(small_models(tmp_path / "editions")))
 
     def shell_(*arguments: object, line: str = "") -> tuple[int, str, str]:
@@ -38,6 +41,7 @@ def shell(
     return shell_
 
 
+@over_both
 def test_a_person_is_erased_from_standard_input(shell: Shell) -> None:
     status, out, _ = shell("erase", *WHY, line=f"{ID_NUMBER}\n")
     assert status == 0
@@ -62,12 +66,14 @@ def test_whoever_erases_is_not_who_approves(shell: Shell) -> None:
     assert shell("erase", *arguments, line=f"{ID_NUMBER}\n")[0] == 1
 
 
+@over_both
 def test_every_decision_is_replayed_and_the_erased_ones_are_counted(shell: Shell) -> None:
     shell("erase", *WHY, line=f"{ID_NUMBER}\n")
     status, out, _ = shell("replay", "--all")
     assert (status, out) == (0, "0 replayed, 0 different, 1 erased\n")
 
 
+@over_both
 def test_an_export_is_json(shell: Shell) -> None:
     status, out, _ = shell("subject", "export", line=f"{ID_NUMBER}\n")
     assert status == 0
@@ -86,6 +92,7 @@ def test_retention_lists_every_class_with_its_source(shell: Shell) -> None:
     assert body["people_due"] == 0
 
 
+@over_both
 def test_keys_are_changed_and_listed_without_their_bytes(shell: Shell, tmp_path: Path) -> None:
     assert shell("vault", "rotate", "key_encryption")[1] == (
         "rotated   key_encryption is of version 2; 1 records brought under it\n"

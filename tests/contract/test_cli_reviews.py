@@ -13,6 +13,7 @@ from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting, now
 from loansvc.web import create_app
 from tests.contract.test_cli import NAME, Shell, document, home, models, one_line, shell
+from tests.databases import over_both
 
 __all__ = ["home", "models", "shell"]  # fixtures
 
@@ -32,6 +33,7 @@ def referral(shell: Shell, tmp_path: Path) -> str:
     return NAME
 
 
+@over_both
 def test_two_people_make_a_decision(shell: Shell, referral: str) -> None:
     said = "The case was referred to a person"
     assert shell(*ASK) == (0, f"asked   {referral}   {said}\n", "")
@@ -70,6 +72,7 @@ def test_what_people_did_stands_below_the_decision(shell: Shell, referral: str, 
     )
 
 
+@over_both
 def test_overdue_disputes_are_listed_and_told_by_the_status(
     shell: Shell, referral: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +92,7 @@ def test_overdue_disputes_are_listed_and_told_by_the_status(
     assert shell("disputes", "--overdue", "--client", "other")[0] == 0
 
 
+@over_both
 def test_json_is_the_body_of_the_api(shell: Shell, referral: str) -> None:
     root = Underwriting.open(Settings.from_environment())
     token = keys.create(

@@ -9,6 +9,7 @@ import pytest
 
 from loansvc.identifiers import holds_id_number
 from tests.contract.conftest import Api, is_problem
+from tests.databases import over_both
 from tests.small import TODAY, a_document
 
 TO = "/v1/erasures"
@@ -23,6 +24,7 @@ def admin(api: Api) -> str:
     return api.new_key("operator", ("admin",))
 
 
+@over_both
 def test_an_erased_decision_is_gone_and_says_so(api: Api, admin: str) -> None:
     assert api.post(a_document(1)).status_code == 201
     answer = api.post(ASKED, to=TO, key=admin)
@@ -44,6 +46,7 @@ def test_another_client_learns_nothing_of_it(api: Api, admin: str) -> None:
     is_problem(api.get(f"/v1/decisions/{NAME}", key=api.new_key("other")), 404, "not_found")
 
 
+@over_both
 def test_again_the_answer_is_the_same(api: Api, admin: str) -> None:
     api.post(a_document(1))
     first, again = (api.post(ASKED, to=TO, key=admin) for _ in range(2))
@@ -55,6 +58,7 @@ def test_somebody_nobody_knows_is_erased_already(api: Api, admin: str) -> None:
     assert (body["decisions"], body["erasure_id"], body["ledger"]) == (0, None, None)
 
 
+@over_both
 def test_a_loan_outstanding_refuses_it(api: Api, admin: str) -> None:
     api.post(a_document(1))
     report = {"reference": "D-1", "kind": "disbursed", "on": TODAY.isoformat(), "amount_yuan": 1000}
@@ -86,6 +90,7 @@ def test_every_field_is_checked_and_none_quoted(
     assert ID_NUMBER not in answer.text
 
 
+@over_both
 def test_no_id_number_is_answered_or_logged(
     api: Api, admin: str, caplog: pytest.LogCaptureFixture
 ) -> None:

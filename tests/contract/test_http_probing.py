@@ -15,6 +15,7 @@ from loansvc.registry import Registry
 from loansvc.settings import Settings, shipped
 from loansvc.web import create_app
 from tests.contract.conftest import Api, is_problem
+from tests.databases import over_both
 from tests.small import QIFANG, TODAY, a_document
 
 UNNOTICED, MOST = 5, 20  # as the settings are
@@ -49,6 +50,7 @@ def told(api: Api) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("to", ["/v1/decisions", "/v1/previews"])
+@over_both
 def test_above_twenty_variants_a_new_one_is_refused_and_an_old_one_is_not(
     bank: Api, to: str
 ) -> None:
@@ -63,6 +65,7 @@ def test_above_twenty_variants_a_new_one_is_refused_and_an_old_one_is_not(
     assert bank.post(a_document(2), to=to).status_code == good  # of another person
 
 
+@over_both
 def test_decisions_and_previews_count_together_and_once(bank: Api) -> None:
     for number in range(MOST // 2):
         assert preview(bank, a_variant(number)) == 200
@@ -72,6 +75,7 @@ def test_decisions_and_previews_count_together_and_once(bank: Api) -> None:
     is_problem(bank.post(a_variant(MOST)), 429, "probing_limit")
 
 
+@over_both
 def test_a_refused_decision_leaves_nothing(bank: Api) -> None:
     for number in range(MOST):
         preview(bank, a_variant(number))
@@ -101,6 +105,7 @@ def test_what_no_model_reads_makes_no_variant(bank: Api, changes: dict[str, Any]
     assert preview(bank, a_variant(1, **changes)) == 200
 
 
+@over_both
 def test_another_client_has_a_count_of_its_own(bank: Api) -> None:
     for number in range(MOST):
         preview(bank, a_variant(number))
@@ -108,6 +113,7 @@ def test_another_client_has_a_count_of_its_own(bank: Api) -> None:
     assert preview(bank, a_variant(MOST)) == 429
 
 
+@over_both
 def test_after_a_day_variants_are_forgotten(bank: Api) -> None:
     for number in range(MOST):
         preview(bank, a_variant(number))
@@ -123,6 +129,7 @@ def test_after_a_day_variants_are_forgotten(bank: Api) -> None:
 
 
 @pytest.mark.parametrize("to", ["/v1/decisions", "/v1/previews"])
+@over_both
 def test_the_sixth_variant_is_told_once_for_good_and_names_nobody(
     bank: Api, to: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -199,6 +206,7 @@ def test_reading_a_card_off_by_its_edges_takes_ten_days_and_more() -> None:
     assert len(extractor.asked) > 10 * MOST
 
 
+@over_both
 def test_what_was_tried_of_an_erased_person_is_forgotten(bank: Api) -> None:
     other = bank.new_key("other")
     for number in range(3):

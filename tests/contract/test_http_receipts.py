@@ -19,6 +19,7 @@ from loansvc.ledger.verifier import (
 )
 from loansvc.privacy import Privacy
 from tests.contract.conftest import Api, is_problem
+from tests.databases import over_both
 from tests.small import a_document
 
 ID = "EXAMPLE-20261123-credit_loan-{:06d}"
@@ -62,6 +63,7 @@ def test_the_entry_is_the_one_that_the_answer_named(service: Api) -> None:
     assert answered["ledger"] == {"sequence": entry["sequence"], "hash": entry["hash"]}
 
 
+@over_both
 def test_a_later_receipt_goes_on_from_a_kept_checkpoint(api: Api) -> None:
     for number in (1, 2, 3):
         assert api.post(a_document(number)).status_code == 201
@@ -104,6 +106,7 @@ def test_a_checkpoint_that_was_never_made_is_not_there(service: Api, api: Api) -
     is_problem(api.get("/v1/checkpoints"), 404, "not_found")
 
 
+@over_both
 def test_a_receipt_stays_after_an_erasure(api: Api) -> None:
     assert api.post(a_document(1)).status_code == 201
     before = a_receipt(api, 1)

@@ -9,6 +9,7 @@ import pytest
 
 from loansvc.ledger import keys
 from tests.contract.conftest import Api, is_problem
+from tests.databases import over_both
 from tests.small import TODAY, a_document, with_fund
 
 NAME = "EXAMPLE-20261123-credit_loan-000001"
@@ -46,6 +47,7 @@ def second(bank: Api) -> str:
     return bank.new_key("bank", ALL)
 
 
+@over_both
 def test_a_review_is_created_once(bank: Api) -> None:
     first, again = bank.post(a_review(), to=REVIEWS), bank.post(a_review(), to=REVIEWS)
     assert (first.status_code, again.status_code) == (201, 200)
@@ -58,6 +60,7 @@ def test_a_review_is_created_once(bank: Api) -> None:
     is_problem(bank.post(a_review(reference="V-2"), to=REVIEWS), 409, "already_reviewed")
 
 
+@over_both
 def test_an_override_is_created_once_by_another_person(bank: Api, second: str) -> None:
     bank.post(a_review(), to=REVIEWS)
     is_problem(bank.post(an_override(), to=OVERRIDE), 403, "four_eyes")
@@ -85,6 +88,7 @@ def test_two_keys_of_one_holder_are_one_person(bank: Api) -> None:
     assert bank.post(an_override(), to=OVERRIDE, key=tokens[2]).status_code == 201
 
 
+@over_both
 def test_the_first_answer_is_replayed_byte_for_byte_whatever_people_did(
     bank: Api, second: str
 ) -> None:
@@ -96,6 +100,7 @@ def test_the_first_answer_is_replayed_byte_for_byte_whatever_people_did(
     assert (again.status_code, again.data) == (200, first.data)
 
 
+@over_both
 def test_what_people_did_stands_everywhere_beside_the_decision(bank: Api, second: str) -> None:
     plain = bank.get(DECISION).get_json()
     assert not {"review", "override", "dispute"} & plain.keys()
@@ -113,6 +118,7 @@ def test_what_people_did_stands_everywhere_beside_the_decision(bank: Api, second
     assert bank.get(f"{DECISION}/replay").get_json()["identical"]
 
 
+@over_both
 def test_the_list_filters_by_what_became_of_a_decision(bank: Api, second: str) -> None:
     bank.post(a_document(2))
     bank.post(a_review(), to=REVIEWS)
@@ -130,6 +136,7 @@ def test_the_list_filters_by_what_became_of_a_decision(bank: Api, second: str) -
     is_problem(bank.get("/v1/decisions?state=open"), 400, "invalid_query")
 
 
+@over_both
 def test_the_queue_is_of_this_client_and_paged(bank: Api) -> None:
     other = bank.new_key("other", ALL)
     for number in range(2, 5):
@@ -149,6 +156,7 @@ def test_the_queue_needs_a_state_that_there_is(bank: Api) -> None:
     is_problem(bank.get("/v1/reviews?state=lost"), 400, "invalid_query")
 
 
+@over_both
 def test_a_dispute_is_marked_and_listed(bank: Api) -> None:
     first, again = bank.post(a_dispute(), to=DISPUTES), bank.post(a_dispute(), to=DISPUTES)
     assert (first.status_code, again.status_code) == (201, 200)

@@ -26,7 +26,9 @@ from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting
 from loansvc.web import create_app
 from loansvc.web.signatures import Message, verify
+from tests import databases
 from tests.contract.conftest import Api, is_problem
+from tests.databases import over_both
 from tests.small import NOON, a_document
 
 PAGE = Path(__file__).parents[2] / "docs" / "access.md"
@@ -97,9 +99,8 @@ def bank(api: Api) -> Bank:
 
 def other_worker(api: Api) -> Api:
     """Another process on the same database: nothing in memory is shared."""
-    old = api.root.ledger._engine.url
-    home = Path(old.database or "").parent
-    ledger = Ledger.open(str(old), home=home)
+    home = api.root.ledger.home
+    ledger = Ledger.open(databases.url_of(home), home=home)
     twin = object.__new__(Api)
     twin.now, twin.key = api.now, api.key
     twin.root = Underwriting(api.root.registry, ledger, clock=lambda: api.now)
@@ -136,6 +137,7 @@ def refused(response: TestResponse) -> str:
     return detail
 
 
+@over_both
 def test_a_request_is_taken_once_by_all_workers_and_over_a_restart(bank: Bank) -> None:
     body = json.dumps(a_document(1)).encode()
     headers = bank.sign("POST", "/v1/decisions", body, nonce=NONCE)
@@ -161,6 +163,7 @@ def test_a_nonce_is_not_taken_for_another_request(bank: Bank) -> None:
     assert "taken already" in refused(bank.send("GET", "/v1/products", b"", second))
 
 
+@over_both
 def test_a_nonce_is_each_keys_own(bank: Bank) -> None:
     other = Bank(bank.api, client="other")
     for one in (bank, other):
@@ -168,12 +171,14 @@ def test_a_nonce_is_each_keys_own(bank: Bank) -> None:
         assert one.send("GET", "/v1/decisions", b"", headers).status_code == 200
 
 
+@over_both
 def test_a_refused_signature_uses_no_nonce_up(bank: Bank) -> None:
     headers = bank.sign("GET", "/v1/decisions", nonce=NONCE)
     refused(bank.send("GET", "/v1/products", b"", headers))
     assert bank.send("GET", "/v1/decisions", b"", headers).status_code == 200
 
 
+@over_both
 def test_nonces_are_kept_for_ten_minutes(bank: Bank) -> None:
 
     def n_kept() -> int:
@@ -403,6 +408,7 @@ def test_a_body_that_is_too_large_is_refused_as_such(bank: Bank) -> None:
     is_problem(response, 413, "body_too_large")
 
 
+@over_both
 def test_a_revoked_key_signs_nothing(bank: Bank) -> None:
     keys.revoke(bank.api.root.ledger, bank.key_id, now=bank.api.now)
     refused(bank.post(a_document(1)))

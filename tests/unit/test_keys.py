@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from loansvc.errors import NotFound, SetupRefused
 from loansvc.ledger import Ledger, keys
+from tests import databases
+from tests.databases import over_both
 from tests.small import NOON
 
 DAY = timedelta(days=1)
@@ -24,7 +26,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    return Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}", home=tmp_path, create=True)
+    return Ledger.open(databases.url_of(tmp_path), home=tmp_path, create=True)
 
 
 def create(ledger: Ledger, **changes: Any) -> tuple[keys.ClientKey, str]:
@@ -45,6 +47,7 @@ def pem(private: Any) -> str:
     return str(data, "ascii")
 
 
+@over_both
 def test_two_keys_may_be_in_use_and_no_third(ledger: Ledger) -> None:
     first, _ = create(ledger)
     create(ledger)
@@ -69,6 +72,7 @@ def test_a_key_for_another_purpose_is_not_counted(ledger: Ledger, other: dict[st
     create(ledger, **other)
 
 
+@over_both
 def test_both_keys_open_during_the_overlap_and_the_old_one_never_after(ledger: Ledger) -> None:
     old, old_token = create(ledger, holder="A. Officer", scopes=("decide", "review"))
     new, new_token = keys.rotate(
@@ -104,6 +108,7 @@ def test_a_key_that_is_not_in_use_is_not_rotated_or_revoked(ledger: Ledger) -> N
             keys.revoke(ledger, key_id, now=NOON)
 
 
+@over_both
 def test_every_act_on_a_key_is_an_entry_of_the_chain(ledger: Ledger) -> None:
     old, token = create(ledger, by="O. Perator", holder="A. Officer")
     new, _ = keys.rotate(
@@ -120,6 +125,7 @@ def test_every_act_on_a_key_is_an_entry_of_the_chain(ledger: Ledger) -> None:
     assert ledger.verify() == (3, [])
 
 
+@over_both
 def test_a_refused_key_leaves_no_entry(ledger: Ledger) -> None:
     create(ledger)
     create(ledger)
@@ -141,6 +147,7 @@ SIGNERS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("algorithm", keys.ALGORITHMS)
+@over_both
 def test_a_key_that_signs_is_found_by_its_id_and_opens_nothing_as_a_token(
     ledger: Ledger, algorithm: str
 ) -> None:

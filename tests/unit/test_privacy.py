@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -33,6 +30,8 @@ from loansvc.monitoring.report import report as report_on
 from loansvc.privacy import Privacy
 from loansvc.registry import Registry
 from loansvc.underwriting import Underwriting
+from tests import databases
+from tests.databases import over_both
 from tests.small import NOON, TODAY, WANGTAN, a_fact, an_application, small_models, with_fund
 
 CAPITAL = 1_000_000
@@ -63,7 +62,7 @@ def clock() -> Clock:
 
 
 def opened(home: Path, models: Path, clock: Clock) -> Underwriting:
-    ledger = Ledger.open(f"sqlite:///{home / 'ledger.db'}", home=home, create=True)
+    ledger = Ledger.open(databases.url_of(home), home=home, create=True)
     root = Underwriting(Registry.open(models), ledger, clock=clock)
     root.erase_again()
     return root
@@ -96,13 +95,13 @@ def report(root: Underwriting, name: str, *facts: Fact, client: str = "bank") ->
 
 
 def rows(home: Path, table: str) -> list[Any]:
-    with closing(sqlite3.connect(home / "ledger.db")) as connection:
-        return connection.execute(f"SELECT * FROM {table}").fetchall()
+    return databases.sql(home, f"SELECT * FROM {table}")
 
 
 # --- erased ---------------------------------------------------------------------------------------
 
 
+@over_both
 def test_nothing_of_an_erased_person_is_told_any_more(root: Underwriting) -> None:
     name = decided(root)
     answer = Privacy(root).erase(id_of(1), **WHY)
@@ -119,6 +118,7 @@ def test_nothing_of_an_erased_person_is_told_any_more(root: Underwriting) -> Non
     assert root.ledger.verify() == (2, [])
 
 
+@over_both
 def test_a_person_is_erased_at_every_client(root: Underwriting) -> None:
     one = decided(root)
     other = decided(root, client="other")
@@ -131,6 +131,7 @@ def test_a_person_is_erased_at_every_client(root: Underwriting) -> None:
     assert left.application.applicant.id_number == id_of(2)
 
 
+@over_both
 def test_rows_that_follow_from_a_person_go(root: Underwriting, tmp_path: Path) -> None:
     decided(root)
     decided(root, 2)
@@ -143,6 +144,7 @@ def test_rows_that_follow_from_a_person_go(root: Underwriting, tmp_path: Path) -
     assert len(rows(tmp_path / "home", "subject_key")) == 1 + institution
 
 
+@over_both
 def test_the_funds_account_stays_as_it_was_but_for_the_open_offer(
     root: Underwriting, clock: Clock
 ) -> None:
@@ -178,6 +180,7 @@ def test_a_loan_that_is_not_over_keeps_its_record(
     assert root.find(name, client="bank").application.applicant.id_number == id_of(1)
 
 
+@over_both
 def test_again_and_of_nobody_known_the_answer_is_an_answer(root: Underwriting) -> None:
     decided(root)
     first = Privacy(root).erase(id_of(1), **WHY)
@@ -188,6 +191,7 @@ def test_again_and_of_nobody_known_the_answer_is_an_answer(root: Underwriting) -
     assert root.ledger.verify() == (2, [])
 
 
+@over_both
 def test_afterwards_the_same_person_is_a_new_one(root: Underwriting) -> None:
     name = decided(root)
     ref = root.find(name, client="bank").entry.subject_ref
@@ -218,20 +222,21 @@ def test_a_field_of_an_erasure_that_is_wrong_is_named(
     assert [(e.pointer, e.code) for e in refused.value.errors] == [(pointer, code)]
 
 
+@over_both
 def test_a_key_lost_without_an_erasure_is_still_found(root: Underwriting, tmp_path: Path) -> None:
     decided(root)
-    with closing(sqlite3.connect(tmp_path / "home" / "ledger.db")) as connection, connection:
-        connection.execute("DELETE FROM subject_key")
+    databases.sql(tmp_path / "home", "DELETE FROM subject_key")
     [problem] = root.ledger.verify()[1]
     assert "key of its payload" in problem.what
 
 
+@over_both
 def test_an_erasure_whose_key_is_there_again_is_found(root: Underwriting, tmp_path: Path) -> None:
     decided(root)
     [(ref, version, wrapped)] = rows(tmp_path / "home", "subject_key")
     Privacy(root).erase(id_of(1), **WHY)
-    with closing(sqlite3.connect(tmp_path / "home" / "ledger.db")) as connection, connection:
-        connection.execute("INSERT INTO subject_key VALUES (?, ?, ?)", (ref, version, wrapped))
+    row = f"'{ref}', {version}, x'{wrapped.hex()}'"
+    databases.sql(tmp_path / "home", f"INSERT INTO subject_key VALUES ({row})")
     [problem] = root.ledger.verify()[1]
     assert (problem.sequence, problem.what) == (2, "the key that it destroyed is there again")
 
@@ -257,19 +262,7 @@ def test_an_erasure_holds_no_text_that_anybody_wrote(root: Underwriting) -> None
 # --- the list beside the database -----------------------------------------------------------------
 
 
-def copied(home: Path, to: Path) -> None:
-    """What a backup of the database file is, taken while nobody writes."""
-    with closing(sqlite3.connect(home / "ledger.db")) as connection, \
-         closing(sqlite3.connect(to)) as copy:  # fmt: skip
-        connection.backup(copy)
-
-
-def put_back(home: Path, backup: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        (home / f"ledger.db{suffix}").unlink(missing_ok=True)
-    shutil.copy(backup, home / "ledger.db")
-
-
+@over_both
 def test_an_older_copy_put_back_does_not_bring_a_person_back(
     tmp_path: Path, models: Path, clock: Clock
 ) -> None:
@@ -278,11 +271,12 @@ def test_an_older_copy_put_back_does_not_bring_a_person_back(
     with_fund(root, CAPITAL)
     name = decided(root)
     report(root, name, a_fact("disbursed", 100_000))
-    copied(home, tmp_path / "older.db")  # the loan is still drawn in this copy
+    root.ledger.close()
+    put_back = databases.kept(home)  # the loan is still drawn in this copy
     report(root, name, a_fact("repaid"))
     first = Privacy(root).erase(id_of(1), **WHY)
-    root.ledger._engine.dispose()
-    put_back(home, tmp_path / "older.db")
+    root.ledger.close()
+    put_back()
 
     again = opened(home, models, clock)
     with pytest.raises(Erased):
@@ -295,19 +289,22 @@ def test_an_older_copy_put_back_does_not_bring_a_person_back(
     assert opened(home, models, clock).ledger.verify()[0] == entry.sequence  # once
 
 
+@over_both
 def test_a_person_entered_after_the_older_copy_stays_away(
     tmp_path: Path, models: Path, clock: Clock
 ) -> None:
     home = tmp_path / "home"
     root = opened(home, models, clock)
-    copied(home, tmp_path / "older.db")
+    root.ledger.close()
+    put_back = databases.kept(home)
     decided(root)
     Privacy(root).erase(id_of(1), **WHY)
-    root.ledger._engine.dispose()
-    put_back(home, tmp_path / "older.db")
+    root.ledger.close()
+    put_back()
     assert opened(home, models, clock).ledger.verify() == (0, [])
 
 
+@over_both
 def test_a_list_that_misses_an_erasure_is_completed(
     tmp_path: Path, models: Path, clock: Clock
 ) -> None:
@@ -333,6 +330,7 @@ def test_a_line_says_nothing_of_the_person(root: Underwriting, tmp_path: Path) -
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+@over_both
 def test_an_erasure_that_is_not_on_the_list_is_not_answered(
     root: Underwriting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -364,6 +362,7 @@ def test_a_list_that_is_not_what_was_written_stops_the_start(
 # --- export ---------------------------------------------------------------------------------------
 
 
+@over_both
 def test_an_export_holds_everything_of_one_person_and_nothing_of_another(
     root: Underwriting,
 ) -> None:
@@ -402,6 +401,7 @@ def due(root: Underwriting) -> dict[str, int]:
         pytest.param("2029-12-23", {"not_drawn": 1}, id="three years after the offer lapsed"),
     ],
 )
+@over_both
 def test_an_offer_never_drawn_is_due_after_three_years(
     root: Underwriting, clock: Clock, day: str, expected: dict[str, int]
 ) -> None:
@@ -413,6 +413,7 @@ def test_an_offer_never_drawn_is_due_after_three_years(
 @pytest.mark.parametrize(
     ("overdue", "expected"), [(False, {"loan_over": 1}), (True, {"negative": 1})]
 )
+@over_both
 def test_a_loan_is_due_five_years_after_its_end(
     root: Underwriting, clock: Clock, overdue: bool, expected: dict[str, int]
 ) -> None:
@@ -436,6 +437,7 @@ def test_a_loan_that_is_not_over_is_never_due(root: Underwriting, clock: Clock) 
     assert due(root) == {}
 
 
+@over_both
 def test_a_record_that_is_due_waits_for_the_persons_others(
     root: Underwriting, clock: Clock
 ) -> None:
@@ -447,6 +449,7 @@ def test_a_record_that_is_due_waits_for_the_persons_others(
     assert Privacy(root).apply_retention(by="shell") == 0
 
 
+@over_both
 def test_retention_erases_whom_it_lists_and_notes_it(root: Underwriting, clock: Clock) -> None:
     for number in (1, 2, 3):
         decided(root, number, loan__purpose="securities")
@@ -475,6 +478,7 @@ def test_every_rule_names_its_source_and_grade() -> None:
 # --- figures --------------------------------------------------------------------------------------
 
 
+@over_both
 def test_a_report_counts_who_was_erased_as_far_as_it_can(root: Underwriting) -> None:
     for number in (1, 2, 3):
         decided(root, number)
@@ -501,6 +505,7 @@ def test_a_report_counts_who_was_erased_as_far_as_it_can(root: Underwriting) -> 
     }  # fmt: skip
 
 
+@over_both
 def test_a_replay_an_impact_and_a_history_bear_the_erased(root: Underwriting) -> None:
     for number in (1, 2):
         decided(root, number)

@@ -26,6 +26,7 @@ from loansvc.reviewing.words import (
     REVIEW_REASONS,
 )
 from loansvc.underwriting import Underwriting, stamp
+from tests.databases import over_both
 from tests.small import (
     NOON,
     TODAY,
@@ -109,6 +110,7 @@ def body(root: Underwriting, name: str) -> dict[str, Any]:
 # --- asking ---------------------------------------------------------------------------------------
 
 
+@over_both
 def test_a_review_stands_beside_the_decision_and_changes_nothing_of_it(root: Underwriting) -> None:
     name = decided(root)
     before = body(root, name)
@@ -123,6 +125,7 @@ def test_a_review_stands_beside_the_decision_and_changes_nothing_of_it(root: Und
     assert root.ledger.verify() == (2, [])
 
 
+@over_both
 def test_the_same_review_again_gives_the_first_also_once_it_is_closed(root: Underwriting) -> None:
     name = decided(root, **NO_CONSENT)
     first, _ = ask(root, name)
@@ -138,6 +141,7 @@ def test_the_same_review_again_gives_the_first_also_once_it_is_closed(root: Unde
         ({"reason": "officer_doubts"}, "reference_reused"),
     ],
 )
+@over_both
 def test_a_second_review_is_refused(root: Underwriting, changes: dict[str, Any], code: str) -> None:
     name = decided(root)
     ask(root, name)
@@ -211,6 +215,7 @@ def test_nobody_decides_what_nobody_asked_for(root: Underwriting) -> None:
     assert refused(root, close, decided(root, **NO_CONSENT)).code == "no_open_review"
 
 
+@over_both
 def test_a_referral_is_approved_with_what_the_rules_give(root: Underwriting) -> None:
     with_fund(root, 1_000_000)
     name = decided(root, **NO_CONSENT)
@@ -339,6 +344,7 @@ def test_an_old_application_is_not_approved_on_its_facts(root: Underwriting, clo
     assert close(root, other)[1]
 
 
+@over_both
 def test_an_approval_taken_back_frees_the_fund(root: Underwriting) -> None:
     lending = with_fund(root, 1_000_000)
     name = decided(root)
@@ -413,6 +419,7 @@ def test_reason_and_offer_go_with_the_outcome(
     assert [e.pointer for e in error.value.errors] == pointers
 
 
+@over_both
 def test_the_same_override_again_gives_the_first(root: Underwriting) -> None:
     name = decided(root, **NO_CONSENT)
     ask(root, name)
@@ -423,6 +430,7 @@ def test_the_same_override_again_gives_the_first(root: Underwriting) -> None:
     assert root.ledger.verify()[0] == 3
 
 
+@over_both
 def test_what_a_person_approved_is_lent_like_any_loan(root: Underwriting, clock: Clock) -> None:
     """The thirty days count from the person's decision."""
     lending = with_fund(root, 1_000_000)
@@ -442,6 +450,7 @@ def test_what_a_person_approved_is_lent_like_any_loan(root: Underwriting, clock:
 # --- the fund -------------------------------------------------------------------------------------
 
 
+@over_both
 def test_a_full_fund_bars_a_persons_approval_as_it_would_a_decision(root: Underwriting) -> None:
     """One client may take 10 % of 500,000: one share of 48,000 and no second one."""
     with_fund(root, 500_000)
@@ -457,6 +466,7 @@ def test_a_full_fund_bars_a_persons_approval_as_it_would_a_decision(root: Underw
     assert Lending(root).fund()["reserved_yuan"] == SHARE + 2_000
 
 
+@over_both
 def test_a_later_decision_counts_what_a_person_has_approved(root: Underwriting) -> None:
     with_fund(root, 1_000_000)
     name = decided(root, **NO_CONSENT)
@@ -487,6 +497,7 @@ def dispute(root: Underwriting, name: str, kind: str = "lodged", **changes: Any)
     return Reviewing(root).dispute(name, Dispute(kind=kind, **given), by=ASKER, client="bank")
 
 
+@over_both
 def test_a_dispute_marks_the_decision_until_it_is_answered(root: Underwriting) -> None:
     name = decided(root)
     before = body(root, name)
@@ -519,6 +530,7 @@ def test_the_clock_counts_twenty_days_after_the_day_of_receipt(
     assert reviewing.open_disputes(client=None) == []
 
 
+@over_both
 def test_the_first_that_is_due_is_told(root: Underwriting) -> None:
     name = decided(
         root, applied_on="2026-11-13", credit_report=None, consent__given_on="2026-11-10"
@@ -577,6 +589,7 @@ def test_days_are_counted_over_months_and_years() -> None:
 # --- lists ----------------------------------------------------------------------------------------
 
 
+@over_both
 def test_the_queue_has_the_newest_first_and_goes_on(root: Underwriting) -> None:
     names = [decided(root, number, **NO_CONSENT) for number in range(1, 6)]
     for name in names:
@@ -593,6 +606,7 @@ def test_the_queue_has_the_newest_first_and_goes_on(root: Underwriting) -> None:
     assert reviewing.queue(client="other", limit=9) == ([], None)
 
 
+@over_both
 def test_what_of_an_erased_person_waits_is_in_no_list(root: Underwriting) -> None:
     """Else nobody could open a list with one of them on it."""
     names = [decided(root, number) for number in (1, 2)]
@@ -611,6 +625,7 @@ def test_what_of_an_erased_person_waits_is_in_no_list(root: Underwriting) -> Non
     assert [d["application_id"] for d in reviewing.open_disputes(client=None)] == names[1:]
 
 
+@over_both
 def test_decisions_are_listed_by_what_became_of_them(root: Underwriting) -> None:
     names = [decided(root, number, **NO_CONSENT) for number in range(1, 5)]
     for name in names[:3]:
@@ -649,6 +664,7 @@ def erase(root: Underwriting, number: int) -> None:
     )  # fmt: skip
 
 
+@over_both
 def test_nothing_can_be_done_about_a_decision_on_an_erased_person(root: Underwriting) -> None:
     name = decided(root, **NO_CONSENT)
     ask(root, name)
@@ -669,6 +685,7 @@ def test_nothing_can_be_done_about_a_decision_on_an_erased_person(root: Underwri
     assert root.ledger.verify() == before
 
 
+@over_both
 def test_fund_and_report_still_count_what_people_decided_of_the_erased(root: Underwriting) -> None:
     """A person approved 50,000, took one approval back and confirmed another; one waits."""
     lending = with_fund(root, 1_000_000)

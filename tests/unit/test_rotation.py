@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,8 @@ from loansvc.ledger.vault import add_key
 from loansvc.lending import Lending
 from loansvc.privacy import Privacy
 from loansvc.underwriting import Underwriting
+from tests import databases
+from tests.databases import over_both
 from tests.small import an_application, publish_caps, small_models, small_underwriting, with_fund
 
 SAYS: dict[str, Any] = {"at": "2026-11-23T13:00:00.000+08:00", "by": "test"}
@@ -38,7 +38,7 @@ def root(tmp_path: Path, models: Path) -> Underwriting:
 def again(root: Underwriting, tmp_path: Path) -> Underwriting:
     """What another process has of the same ledger."""
     home = tmp_path / "home"
-    ledger = Ledger.open(f"sqlite:///{home / 'ledger.db'}", home=home)
+    ledger = Ledger.open(databases.url_of(home), home=home)
     return Underwriting(root.registry, ledger, clock=root.clock)
 
 
@@ -55,6 +55,7 @@ def needs(ledger: Ledger, purpose: str) -> dict[int, int]:
 
 
 @pytest.mark.parametrize("purpose", ["pseudonym", "key_encryption", "chain"])
+@over_both
 def test_everything_is_brought_under_the_new_key_and_the_old_one_goes(
     root: Underwriting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, purpose: str
 ) -> None:
@@ -81,6 +82,7 @@ def test_everything_is_brought_under_the_new_key_and_the_old_one_goes(
         assert reading.find_subject(an_application(3).applicant.id_number) is not None
 
 
+@over_both
 def test_a_rotation_that_was_killed_goes_on_where_it_stopped(
     root: Underwriting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +104,7 @@ def test_a_rotation_that_was_killed_goes_on_where_it_stopped(
     assert root.ledger.verify()[1] == []
 
 
+@over_both
 def test_people_are_found_under_both_keys_while_pseudonyms_change(
     root: Underwriting, tmp_path: Path
 ) -> None:
@@ -116,6 +119,7 @@ def test_people_are_found_under_both_keys_while_pseudonyms_change(
     assert len(needs(root.ledger, "pseudonym")) == 2
 
 
+@over_both
 def test_parties_meet_whichever_key_was_current(tmp_path: Path) -> None:
     """One marked before the new key, one after, and one once the old is gone."""
     models = small_models(tmp_path)
@@ -143,6 +147,7 @@ def test_parties_meet_whichever_key_was_current(tmp_path: Path) -> None:
     assert Lending(root).fund()["guaranteed_yuan"] == 4 * one
 
 
+@over_both
 def test_an_erased_person_is_no_obstacle(root: Underwriting) -> None:
     says = {"reason": "withdrawn", "reference": "E-1", "by": "bank", "approver": "officer"}
     Privacy(root).erase(an_application(3).applicant.id_number, **says)
@@ -152,13 +157,13 @@ def test_an_erased_person_is_no_obstacle(root: Underwriting) -> None:
     assert root.ledger.verify()[1] == []
 
 
+@over_both
 def test_keys_of_the_environment_are_changed_there(root: Underwriting, tmp_path: Path) -> None:
     home = tmp_path / "home"
     document = json.loads((home / "vault.json").read_text())
 
     def opened() -> Ledger:
-        return Ledger.open(f"sqlite:///{home / 'ledger.db'}", home=home,
-                           vault_keys=json.dumps(document))  # fmt: skip
+        return Ledger.open(databases.url_of(home), home=home, vault_keys=json.dumps(document))
 
     with pytest.raises(SetupRefused, match="LOANSVC_VAULT_KEYS"):
         turn(opened(), "key_encryption")
@@ -177,6 +182,7 @@ def test_keys_of_the_environment_are_changed_there(root: Underwriting, tmp_path:
     assert opened().verify()[1] == []
 
 
+@over_both
 def test_who_looks_for_long_keeps_the_keys_of_the_beginning(root: Underwriting) -> None:
     """The snapshot still has what the retired key wrapped."""
     with root.ledger.reading() as reading:
@@ -204,9 +210,9 @@ def test_a_key_of_no_purpose_is_refused(root: Underwriting) -> None:
         turn(root.ledger, "laundry")
 
 
+@over_both
 def test_what_was_done_with_keys_is_in_the_chain(root: Underwriting, tmp_path: Path) -> None:
     turn(root.ledger, "chain")
     drop(root.ledger, "chain", 1)
-    with closing(sqlite3.connect(tmp_path / "home" / "ledger.db")) as connection:
-        noted = connection.execute("SELECT outcome FROM entry WHERE kind = 'administration'")
-        assert noted.fetchall() == [("key_rotated",), ("key_retired",)]
+    noted = "SELECT outcome FROM entry WHERE kind = 'administration' ORDER BY sequence"
+    assert databases.sql(tmp_path / "home", noted) == [("key_rotated",), ("key_retired",)]
