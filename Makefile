@@ -65,9 +65,10 @@ test-schemathesis: dev ## Ask the built service 500 generated requests of each k
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/e2e/test_schemathesis.py -m slow -s -p no:xdist
 
 .PHONY: test-fuzz
-test-fuzz: dev ## Damage every file that is read in 3,000 ways
+test-fuzz: dev ## Damage every file in 3,000 ways, and do 40,000 things in any order
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/property/test_loaders.py tests/property/test_proof_readers.py \
 		-n $(WORKERS) --hypothesis-profile=long
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/property/test_service_model.py -m slow -n $(WORKERS)
 
 .PHONY: test-peers
 test-peers: $(PEERS)/.peers ## Check binning against optbinning
