@@ -148,6 +148,11 @@ class Service:
         """Ask it to stop; its exit status."""
         assert self._process is not None
         self._process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait until it has ended; its exit status."""
+        assert self._process is not None
         return self._process.wait(PATIENCE_S)
 
     def close(self) -> None:
