@@ -135,6 +135,9 @@ def test_behind_the_shipped_proxy_four_hundred_slow_callers_are_not_noticed(
                      id="a body too long"),
         pytest.param(b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, id="address"),
         pytest.param(b"GARBAGE\r\n\r\n", 400, id="no HTTP"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 400,
+                     id="an encoding that it does not know"),
+        pytest.param(b"GET / HTTP/3.0\r\nHost: x\r\n\r\n", 400, id="another HTTP"),
     ],
 )  # fmt: skip
 def test_what_the_proxy_refuses_is_a_problem_document_too(
