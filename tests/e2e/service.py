@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -98,9 +99,10 @@ class Service:
                 start_new_session=True,
             )  # fmt: skip
         wait_for("the service to be ready", self._ready)
-        # A worker that is asked to stop before it listens to signals would be waited for.
+        # A worker that is asked to stop before it listens to signals would be waited for, and one
+        # that has not read its editions yet cannot start once a test has spoiled them.
         if self.environment.get("LOANSVC_LOG_LEVEL", "info") == "info":
-            wait_for("every worker", lambda: len(self.workers()) == N_WORKERS)
+            wait_for("every worker", lambda: sum(map(listens, self.workers())) == N_WORKERS)
         return self
 
     def _ready(self) -> bool:
@@ -200,6 +202,16 @@ def children(pid: int) -> list[int]:
     with suppress(OSError):
         return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return []
+
+
+def listens(worker: int) -> bool:
+    """Whether a worker waits for callers yet: its poller looks at a socket."""
+    with suppress(OSError):
+        for poller in Path(f"/proc/{worker}/fdinfo").iterdir():
+            for descriptor in re.findall(r"^tfd: *([0-9]+)", poller.read_text(), re.MULTILINE):
+                if os.readlink(f"/proc/{worker}/fd/{descriptor}").startswith("socket:"):
+                    return True
+    return False
 
 
 def _is_gunicorn(pid: int) -> bool:

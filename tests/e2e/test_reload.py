@@ -49,7 +49,6 @@ def test_a_wrong_folder_is_not_taken_and_the_workers_stay(service: Service) -> N
     assert service.post(an_example(2)).status == 201
 
 
-@pytest.mark.slow  # a call timed out once on a busy machine, and why is not known yet
 def test_a_worker_that_dies_beside_a_wrong_folder_does_not_end_the_service(
     service: Service,
 ) -> None:
