@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import copyfile
+from typing import IO, Any
 
 
 def write_whole(
@@ -43,6 +45,22 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def in_turn(file: IO[Any]) -> Iterator[None]:
+    """Read an open file while nobody appends to it: who does holds its lock (`flock`)."""
+    fcntl.flock(file, fcntl.LOCK_SH)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def copy_in_turn(source: Path, target: Path) -> None:
+    """Copy a file to which others append, with nothing half written at its end."""
+    with source.open("rb") as file, in_turn(file):
+        copyfile(source, target)
 
 
 @contextmanager

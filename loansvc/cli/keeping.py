@@ -13,7 +13,6 @@ from loansvc.cli.operators import open_ledger, operator
 from loansvc.errors import SetupRefused
 from loansvc.ledger.backup import Act, go_on, put_back, take
 from loansvc.ledger.migrating import losses, take_back
-from loansvc.ledger.older import missing_from
 from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting, new_id, now, stamp
 
@@ -96,8 +95,7 @@ def restore(folder: Path | None, *, accept: bool) -> None:
 
 def _accept(settings: Settings, by: Act, *, accept: bool) -> None:
     ledger = open_ledger(settings, older=True)
-    with ledger.snapshot() as connection:
-        lost = missing_from(connection, settings.home)
+    lost = ledger.missing()
     if lost is None:
         raise SetupRefused("Nothing that was signed for lacks. Name the folder of a backup.")
     if not accept:

@@ -48,6 +48,7 @@ from loansvc.ledger.stores import (
 from loansvc.ledger.tiles import make_anew
 from loansvc.ledger.vault import SIGNING, Vault
 from loansvc.ledger.verification import DAMAGED, entries_verified, verify
+from loansvc.ledger.verifier import Checkpoint
 
 __all__ = ["Entry", "Ledger", "Problem", "Reading", "Subject", "Vault", "Writing", "is_there"]
 
@@ -162,8 +163,7 @@ class Ledger:
         Raises:
             SetupRefused: entries that were signed for are not there.
         """
-        with self.snapshot() as connection:
-            lost = missing_from(connection, self.home)
+        lost = self.missing()
         if lost is not None:
             raise SetupRefused(
                 f"The ledger is an older copy: a checkpoint was signed over {lost[1]} entries, and "
@@ -171,6 +171,20 @@ class Ledger:
                 "FOLDER. If there is none newer, say that the loss is known: "
                 "loansvc ledger restore --accept"
             )
+
+    def missing(self) -> tuple[int, int] | None:
+        """The first and the last entry that were signed for and are not there; None where all are.
+
+        Only a checkpoint that this installation signed says so: what anybody else wrote into the
+        file keeps no service from starting. `verify` tells of it.
+        """
+        last = self.last_kept()  # before the database: what stands there was committed first
+        with self.snapshot() as connection:
+            return missing_from(connection, last)
+
+    def last_kept(self) -> Checkpoint | None:
+        """The newest checkpoint that is signed and stands in the file beside the database."""
+        return kept.last_in(self.home / kept.NAME, self._vault.refresh().signatures().checked)
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:

@@ -21,13 +21,13 @@ from sqlalchemy import URL, make_url, select
 
 from loansvc import __version__
 from loansvc.errors import LedgerDamaged, SetupRefused
-from loansvc.files import sync_folder, write_whole
+from loansvc.files import copy_in_turn, sync_folder, write_whole
 from loansvc.ledger import Ledger, kept, tables
 from loansvc.ledger.administration import note
 from loansvc.ledger.copying import Progress
 from loansvc.ledger.erasure import LIST
 from loansvc.ledger.hot_copy import copy_in_use, make_one_file
-from loansvc.ledger.older import accept, digits, missing_from
+from loansvc.ledger.older import accept, digits
 from loansvc.ledger.stores import move_aside, revision_of
 
 DATA, MANIFEST, KEYS = "ledger.db", "manifest.json", "vault.json"
@@ -89,7 +89,7 @@ def _filled(
 ) -> dict[str, Any]:
     for name in BESIDE:  # before the database: what they say was committed first
         if (ledger.home / name).exists():
-            shutil.copyfile(ledger.home / name, folder / name)
+            copy_in_turn(ledger.home / name, folder / name)
     file, source = folder / DATA, _file_of(ledger.url)
     if source is not None:
         until = copy_in_use(source, file, clock, progress)
@@ -260,8 +260,8 @@ def _checked(ledger: Ledger, folder: Path, manifest: dict[str, Any], *, accept_l
         n_entries, problems = copy.verify()
     finally:
         copy.close()
+    lost = ledger.missing()
     with ledger.snapshot() as connection:
-        lost = missing_from(connection, ledger.home)
         head = connection.execute(select(tables.chain_head)).first()
     if problems or (n_entries, head.hash if head else "") != (
         manifest["entries"], manifest["last_hash"],

@@ -43,7 +43,7 @@ def advance(ledger: Ledger, *, at: str) -> Checkpoint | None:
     """
     while True:
         # First: what stands in the file was in the database before.
-        last = kept.last_in(ledger.home / kept.NAME)
+        last = ledger.last_kept()
         with ledger.reading() as reading:
             newest = reading.checkpoint()
             step = _step(reading, newest, last, at)
@@ -107,6 +107,8 @@ def _record(ledger: Ledger, step: _Step) -> None:
 
 def _keep(ledger: Ledger) -> None:
     """Put what the file lacks into it; where that fails now, the next one does."""
+    with ledger.reading() as reading:
+        signatures = reading.vault.signatures()
 
     def since(size: int) -> list[str]:
         query = select(_CHECKPOINT.note).where(_CHECKPOINT.size > size).order_by(_CHECKPOINT.size)
@@ -114,6 +116,6 @@ def _keep(ledger: Ledger) -> None:
             return list(connection.execute(query).scalars())
 
     try:
-        kept.keep(ledger.home / kept.NAME, since)
+        kept.keep(ledger.home / kept.NAME, since, signatures.checked)
     except OSError as error:
         log.error("a checkpoint is not in the file %s yet: %s", kept.NAME, error.strerror)

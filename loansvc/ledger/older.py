@@ -12,12 +12,15 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from loansvc.ledger import kept, tables
+from loansvc.ledger.verifier import Checkpoint
 
 
-def missing_from(connection: Connection, home: Path) -> tuple[int, int] | None:
-    """The first and the last entry that were signed for and are not there; None where all are."""
-    # Before the database: what stands in the file was committed first.
-    last = kept.last_in(home / kept.NAME)
+def missing_from(connection: Connection, last: Checkpoint | None) -> tuple[int, int] | None:
+    """The first and the last entry that were signed for and are not there; None where all are.
+
+    `last`: the newest checkpoint of the file that this installation signed, read before the
+    connection's snapshot began: what stands in the file was in the database first.
+    """
     n_entries = connection.execute(select(tables.chain_head.c.sequence)).scalar() or 0
     return (n_entries + 1, last.size) if last is not None and last.size > n_entries else None
 

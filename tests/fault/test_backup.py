@@ -77,7 +77,7 @@ def backed_up_under_load(service: Service, folder: Path, times: int) -> int:
             backup = folder / f"backup-{turn}"
             manifest = take(ledger, backup, clock=lambda: stamp(now()))
             until = datetime.fromisoformat(manifest["complete_until"])
-            expected = {name for name, at in list(load.acknowledged.items()) if at < until}
+            expected = {name for name, at in load.acknowledged.copy().items() if at < until}
             assert expected
             assert expected <= put_back_elsewhere(service, backup, folder / f"home-{turn}")
             shutil.rmtree(backup)

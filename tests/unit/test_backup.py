@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from loansvc.errors import LedgerDamaged, SetupRefused
 from loansvc.ledger import Ledger
 from loansvc.ledger.backup import Act, Restored, put_back, take
 from loansvc.ledger.checkpoints import advance
-from loansvc.ledger.older import accept, missing_from
+from loansvc.ledger.older import accept
 from tests import databases
 from tests.databases import SQLITE
 from tests.shell import run
@@ -364,8 +367,66 @@ def test_newer_files_beside_a_ledger_stay(ledger: Ledger, home: Path, folder: Pa
 )
 def test_what_is_no_checkpoint_says_nothing(ledger: Ledger, home: Path, text: str) -> None:
     (home / "checkpoints").write_text(text)
-    with ledger.snapshot() as connection:
-        assert missing_from(connection, home) is None
+    assert ledger.missing() is None
+
+
+def test_a_checkpoint_that_nobody_signed_keeps_no_ledger_closed(ledger: Ledger, home: Path) -> None:
+    """It is told by `verify`, stays as evidence, and hides none that was signed."""
+    advance(ledger, at=AT)
+    path = home / "checkpoints"
+    forged = path.read_text("utf-8").replace("\n3\n", "\n900\n")
+    path.write_text(path.read_text("utf-8") + "\n" + forged, "utf-8")
+    assert ledger.missing() is None
+    opened(home)
+    assert "cannot be believed" in ledger.verify()[1][0].what
+    append(ledger, 4)
+    advance(ledger, at=AT)
+    assert forged in path.read_text("utf-8")
+    last = ledger.last_kept()
+    assert last is not None
+    assert last.size == 4
+
+
+def test_a_backup_waits_until_a_note_is_whole(ledger: Ledger, home: Path, folder: Path) -> None:
+    """Of a service that is in the middle of appending one."""
+    advance(ledger, at=AT)
+    path, is_half = home / "checkpoints", threading.Event()
+    note = path.read_bytes()
+
+    def append_slowly() -> None:
+        with path.open("wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.write(note[:150])
+            file.flush()
+            is_half.set()
+            time.sleep(0.3)
+            file.write(note[150:])
+
+    writer = threading.Thread(target=append_slowly)
+    writer.start()
+    is_half.wait()
+    taken(ledger, folder)
+    writer.join()
+    assert (folder / "checkpoints").read_bytes() == note
+
+
+@pytest.mark.parametrize("cut", [1, 60, 143, 144, 145, 200])
+def test_half_a_note_left_by_a_crash_is_no_damage(
+    ledger: Ledger, home: Path, folder: Path, cut: int
+) -> None:
+    """Until the next checkpoint takes it away the ledger verifies, is backed up, and comes back."""
+    advance(ledger, at=AT)
+    append(ledger, 4)
+    advance(ledger, at=AT)
+    path = home / "checkpoints"
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert ledger.verify() == (4, [])
+    assert ledger.rebuild() == 4
+    taken(ledger, folder)
+    ledger.close()
+    gone(home)
+    restored(folder, home)
+    assert opened(home).verify() == (5, [])
 
 
 def test_accepted_checkpoints_are_kept_aside(home: Path) -> None:
