@@ -61,7 +61,10 @@ class Settings:
         default=24, metadata=_about("requests that wait for that; those after are told to retry")
     )
     proxy: str = field(
-        default="", metadata=_about("address of the proxy whose X-Request-Start is believed")
+        default="",
+        metadata=_about(
+            "address of the proxy whose X-Request-Start and X-Forwarded-For are believed"
+        ),
     )
     busy_timeout_ms: int = field(
         default=2000, metadata=_about("how long to wait for another writer of the ledger")

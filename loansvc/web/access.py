@@ -23,7 +23,7 @@ from loansvc.underwriting import Underwriting, new_id
 from loansvc.web import signatures, tokens
 from loansvc.web.issuers import Issuers
 from loansvc.web.limits import Limits
-from loansvc.web.requests import body_bytes
+from loansvc.web.requests import body_bytes, caller_address
 
 Args = ParamSpec("Args")
 ACCEPT_SIGNATURE = (
@@ -84,6 +84,7 @@ class Access:
         self._root = root
         self._ways = settings.ways
         self._public_url = settings.public_url
+        self._proxy = settings.proxy
         self._issuers = Issuers(settings.issuers) if settings.issuers != SHIPPED else None
         self._limits = Limits(
             per_minute=settings.rate_limit, workers=settings.workers, store=settings.rate_store
@@ -109,7 +110,7 @@ class Access:
         try:
             key = self._identified()
         except UnknownCredential:
-            self._limits.wrong(request.remote_addr or "")
+            self._limits.wrong(caller_address(self._proxy))
             raise
         quota = g.quota = self._limits.take(key.client)
         if not quota.taken:

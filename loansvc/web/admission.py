@@ -16,7 +16,7 @@ from flask import Flask, g, request
 
 from loansvc.errors import Overloaded
 from loansvc.settings import Settings
-from loansvc.web.requests import body_bytes
+from loansvc.web.requests import body_bytes, is_from
 
 log = logging.getLogger("loansvc.web")
 LONGEST_WAIT_SECONDS = 0.3
@@ -100,7 +100,7 @@ class Admission:
 
     def _too_old(self) -> bool:
         """Whether the proxy took the request so long ago that nobody waits for its answer."""
-        if not self._proxy or request.remote_addr != self._proxy:
+        if not is_from(self._proxy):
             return False
         match = _START.fullmatch(request.headers.get("X-Request-Start", ""))
         return match is not None and self._clock() - float(match[1]) > OLDEST_SECONDS

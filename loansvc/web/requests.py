@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
 
 from flask import request
@@ -47,6 +48,27 @@ def body_bytes() -> bytes:
     if len(data) > MOST_BYTES:
         raise too_large()
     return data
+
+
+def is_from(proxy: str) -> bool:
+    """Whether the request came through the proxy that is believed; "" is none."""
+    return bool(proxy) and request.remote_addr == proxy
+
+
+def caller_address(proxy: str) -> str:
+    """The address that a request came from, as far as it can be believed.
+
+    Of the proxy's request the last one of X-Forwarded-For, which the proxy wrote: what stands
+    before it is the caller's own word.
+    """
+    peer = request.remote_addr or ""
+    if not is_from(proxy):
+        return peer
+    last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    try:
+        return str(ip_address(last))
+    except ValueError:
+        return peer
 
 
 def query_of(schema: type[Schema]) -> dict[str, Any]:

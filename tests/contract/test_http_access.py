@@ -19,6 +19,7 @@ from loansvc.web.limits import WRONG_TRIES
 from tests.contract.conftest import Api, is_problem
 from tests.small import TODAY, WANGTAN, a_document
 
+PROXY = "10.0.0.1"
 OPEN = {"/healthz", "/readyz", "/version"}
 OPERATIONS_OF_ONE = (
     "/v1/decisions/{}",
@@ -218,6 +219,39 @@ def test_a_guesser_is_held_off_and_a_right_key_let_in(api: Api) -> None:
     is_problem(refused, 429, "too_many_tries")
     assert 50 <= int(refused.headers["Retry-After"]) <= 65
     assert api.get("/v1/fund").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("peer", "said", "status"),
+    [
+        pytest.param(PROXY, "9.9.9.9, 192.0.2.1", 429, id="the one who guessed"),
+        pytest.param(PROXY, "192.0.2.1, 192.0.2.2", 401, id="who only says so"),
+        pytest.param(PROXY, "2001:DB8::1", 401, id="a neighbour"),
+        pytest.param(PROXY, "", 401, id="the proxy itself"),
+        pytest.param(PROXY, "somebody", 401, id="no address"),
+        pytest.param("10.0.0.2", "192.0.2.1", 401, id="not from the proxy"),
+    ],
+)
+def test_behind_the_proxy_a_guesser_is_known_by_what_the_proxy_wrote(
+    api: Api, peer: str, said: str, status: int
+) -> None:
+    api.app = create_app(api.root, Settings(proxy=PROXY))
+
+    def guess(peer: str, said: str) -> int:
+        return api.get(
+            "/v1/fund", key=f"lsk_{'0' * 12}_{'A' * 43}", headers={"X-Forwarded-For": said},
+            environ_base={"REMOTE_ADDR": peer},
+        ).status_code  # fmt: skip
+
+    found = [guess(PROXY, f"198.51.100.{number}, 192.0.2.1") for number in range(WRONG_TRIES + 1)]
+    assert found == [401] * WRONG_TRIES + [429]
+    assert guess(peer, said) == status
+
+
+def test_the_shipped_proxy_writes_whom_it_serves() -> None:
+    """And not what the caller sent, which would be taken over by $proxy_add_x_forwarded_for."""
+    shipped = (Path(__file__).parents[2] / "deploy" / "nginx.conf").read_text()
+    assert "proxy_set_header X-Forwarded-For $remote_addr;" in shipped
 
 
 def test_a_revoked_key_is_a_wrong_one(api: Api) -> None:
