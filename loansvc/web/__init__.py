@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import re
 import secrets
 
@@ -28,8 +29,15 @@ SECURITY_HEADERS = {
 }
 
 
-def create_app(underwriting: Underwriting | None = None, settings: Settings | None = None) -> Flask:
+def create_app(
+    underwriting: Underwriting | None = None,
+    settings: Settings | None = None,
+    *,
+    chance: problems.Chance = random.randint,
+) -> Flask:
     """The WSGI application, on what the environment's settings name unless they are given.
+
+    `chance` spreads the callers who are told to come back; no secret comes from it.
 
     Raises:
         EditionRefused, SetupRefused: the service does not start on wrong editions or keys.
@@ -50,7 +58,7 @@ def create_app(underwriting: Underwriting | None = None, settings: Settings | No
     app.before_request(_name_request)
     app.before_request(check_host)
     app.after_request(_finish_response)
-    problems.install(app)
+    problems.install(app, chance)
     Admission.install(app, settings or Settings())
     app.extensions["readiness"] = Readiness(underwriting)
     app.register_blueprint(probes.blueprint)

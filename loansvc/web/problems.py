@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import random
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +16,7 @@ from loansvc.web.strict_json import too_large
 
 log = logging.getLogger("loansvc.web")
 RETRY_AFTER_SECONDS = (1, 5)  # drawn between the two, so that callers do not all come back at once
+Chance = Callable[[int, int], int]  # a whole number from the first to the second, both included
 
 
 def answer(document: Any, status: int = 200, *, media_type: str = "application/json") -> Response:
@@ -43,31 +44,31 @@ def problem_document(error: LoanError, request_id: str) -> dict[str, Any]:
     return document
 
 
-def problem(error: LoanError) -> Response:
+def problem(error: LoanError, chance: Chance) -> Response:
     """The one function that every refusal over HTTP comes from."""
     response = answer(
         problem_document(error, g.request_id), error.status, media_type="application/problem+json"
     )
     if error.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
-        wait_s = error.retry_after_s + random.randint(*RETRY_AFTER_SECONDS)  # noqa: S311  # no secret
+        wait_s = error.retry_after_s + chance(*RETRY_AFTER_SECONDS)
         response.headers["Retry-After"] = str(wait_s)
     return response
 
 
-def install(app: Flask) -> None:
+def install(app: Flask, chance: Chance) -> None:
     """Let every error of the app leave as a problem document."""
 
     @app.errorhandler(LoanError)
     def on_refusal(error: LoanError) -> Response:
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, Overloaded):
-            log.error("request %s: %s", g.request_id, error.code, exc_info=_cause(error))
-        return problem(error)
+            _log(error)
+        return problem(error, chance)
 
     @app.errorhandler(HTTPException)
     def on_http_error(error: HTTPException) -> Response:
         if isinstance(error, RequestEntityTooLarge):
-            return problem(too_large())
-        response = problem(_from_http(error))
+            return problem(too_large(), chance)
+        response = problem(_from_http(error), chance)
         for name, value in error.get_headers():
             if name == "Allow":
                 response.headers[name] = value
@@ -80,14 +81,18 @@ def install(app: Flask) -> None:
             "An error on our side. Send the same request again; if it stays, report request_id."
         )
         refusal.status, refusal.code = 500, "internal_error"
-        return problem(refusal)
+        return problem(refusal, chance)
 
 
-def _cause(error: LoanError) -> BaseException | None:
-    """The database's error behind a 503, without the statement's parameters."""
-    cause = error.__cause__ if isinstance(error, LedgerUnavailable) else error
-    original = getattr(cause, "orig", None)
-    return original if isinstance(original, BaseException) else cause
+def _log(error: LoanError) -> None:
+    """One line for what passes by itself: a full disk would else fill the log's as well."""
+    if error.status != HTTPStatus.SERVICE_UNAVAILABLE:
+        log.error("request %s: %s", g.request_id, error.code, exc_info=error)
+        return
+    cause = error.__cause__ if isinstance(error, LedgerUnavailable) else None
+    # As the driver says it, without the statement; a second line may hold values of a row.
+    said = str(getattr(cause, "orig", None) or cause or error.detail).partition("\n")[0]
+    log.error("request %s: %s: %s", g.request_id, error.code, said)
 
 
 def _from_http(error: HTTPException) -> LoanError:

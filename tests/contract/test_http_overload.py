@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from loansvc.errors import LedgerUnavailable
 from loansvc.settings import Settings
@@ -151,3 +153,35 @@ def test_readiness_is_asked_of_the_ledger_once_a_second(
     for _ in range(20):
         is_problem(narrow.get("/readyz", key=""), 503, "ledger_unavailable")
     assert len(asked) <= 2
+
+
+def test_a_full_disk_is_one_line_of_the_log_without_the_statement(
+    narrow: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    full = sqlite3.OperationalError("database or disk is full\nof a value")
+
+    def page(**_: Any) -> None:
+        raise LedgerUnavailable from OperationalError("INSERT", {"value": "of a person"}, full)
+
+    monkeypatch.setattr(narrow.root, "page", page)
+    is_problem(narrow.get("/v1/decisions"), 503, "ledger_unavailable")
+    [record] = caplog.records
+    line = record.getMessage()
+    assert line.endswith(": ledger_unavailable: database or disk is full")
+    assert (record.exc_info, "of a" in line) == (None, False)
+
+
+@pytest.mark.parametrize("drawn", [1, 5])
+def test_when_to_come_back_is_drawn(
+    narrow: Api, monkeypatch: pytest.MonkeyPatch, drawn: int
+) -> None:
+    def chance(first: int, last: int) -> int:
+        assert (first, last) == (1, 5)
+        return drawn
+
+    def page(**_: Any) -> None:
+        raise LedgerUnavailable
+
+    narrow.app = create_app(narrow.root, Settings(), chance=chance)
+    monkeypatch.setattr(narrow.root, "page", page)
+    assert narrow.get("/v1/decisions").headers["Retry-After"] == str(drawn)
