@@ -133,6 +133,8 @@ class OutcomeRefused(LoanError):
         "Decide a new application before the loan is paid out.",
         "offer_taken_back": "A person declined this application after all, and its guarantee was "
         "released. Decide a new application before a loan is paid out.",
+        "under_review": "A person was asked to decide this application, and has not yet. "
+        "Decide the review before the loan is paid out.",
         "not_disbursed": "The loan is not disbursed yet. Report its disbursement first.",
         "already_disbursed": "The loan is disbursed already. Report its balance instead.",
         "more_than_offered": "More than was offered cannot be disbursed under this decision. "

@@ -6,6 +6,7 @@ decision, and is on disk before it is answered; the fund's figures follow from t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,6 +15,7 @@ from loansvc.application import MOST_YUAN, PRODUCTS
 from loansvc.editions import COUNTY
 from loansvc.errors import FieldError, InvalidOutcome, NotFound, OutcomeRefused, SetupRefused
 from loansvc.ledger import Entry
+from loansvc.ledger.acts import Act
 from loansvc.ledger.book import Movement
 from loansvc.ledger.commitments import Account, Commitment, Fact
 from loansvc.ledger.entries import NO_EDITIONS
@@ -89,6 +91,9 @@ class Lending:
                     return known, False
             if ledger.fund.find(client, application_id) is None:  # no approval, by whomever
                 raise OutcomeRefused("not_approved")
+            acts = ledger.acts.of(decision)[decision.sequence]
+            if fact.kind == "disbursed" and _waits_for_a_person(acts, on=fact.on):
+                raise OutcomeRefused("under_review")
             payload = {"decision_id": decision.decision_id, "outcome": fact.to_record()}
             entry = ledger.append(
                 subject, payload, kind="outcome",
@@ -211,6 +216,16 @@ class Lending:
             "movements": lines,
             "closing": _account_document(closing),
         }
+
+
+def _waits_for_a_person(acts: Iterable[Act], *, on: date) -> bool:
+    """Whether a person was asked by that day and has not decided: until then nothing is paid out.
+
+    Source: PIPL art. 24; what was paid out on an earlier day is a fact, and is recorded.
+    """
+    kinds = {entry.kind: entry.decided_at for entry, _ in acts}
+    asked_at = kinds.get("review")
+    return asked_at is not None and "override" not in kinds and asked_at[:10] <= on.isoformat()
 
 
 def check(fact: Fact, *, today: date) -> None:

@@ -364,6 +364,28 @@ def test_an_approval_taken_back_frees_the_fund(root: Underwriting) -> None:
     assert later.exposure.policy_loans == 0
 
 
+def test_nothing_is_paid_out_while_a_person_is_to_decide(root: Underwriting, clock: Clock) -> None:
+    """Frozen from the day of asking; what was paid out before is a fact."""
+    lending = Lending(root)
+    names = [decided(root, number) for number in (1, 2, 3)]
+    clock.now += timedelta(days=1)
+    for name in names:
+        ask(root, name, asked_by="applicant", reason="no_automated_decision")
+    today, yesterday = clock.now.date(), clock.now.date() - timedelta(days=1)
+    for name in names:
+        with pytest.raises(OutcomeRefused) as error:
+            lending.record(name, a_fact("disbursed", 1, on=today), client="bank")
+        assert error.value.code == "under_review"
+    lending.record(names[0], a_fact("disbursed", 1, on=yesterday), client="bank")
+    close(root, names[1], reason="confirmed")
+    lending.record(names[1], a_fact("disbursed", 1, on=today), client="bank")
+    close(root, names[2], "decline")
+    with pytest.raises(OutcomeRefused) as error:
+        lending.record(names[2], a_fact("disbursed", 1, on=today), client="bank")
+    assert error.value.code == "offer_taken_back"
+    assert root.ledger.verify()[1] == []
+
+
 def test_a_loan_that_was_paid_out_cannot_be_taken_back(root: Underwriting) -> None:
     name = decided(root)
     Lending(root).record(name, a_fact("disbursed", 100_000), client="bank")
