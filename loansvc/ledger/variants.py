@@ -2,7 +2,7 @@
 
 Who changes a figure and asks again, many times, is measuring the scorecard. Counted are different
 sets of what a model may read, not applications: the same again, under whatever id, is no variant.
-Kept are keyed marks alone, each client's its own, for a day.
+Kept are keyed marks alone, each client's its own, for a day: a thread of each worker forgets them.
 """
 
 from __future__ import annotations
@@ -86,11 +86,14 @@ def keep(connection: Connection, one: Variant, *, at: datetime, bounds: Bounds) 
     seen = _not_too_many(connection, one, at, bounds)
     if one.mark in seen:
         return False
-    if at.second == 0:  # one second of a minute is enough, and costs the others nothing
-        connection.execute(FORGET, {"since": _seconds(at - KEPT)})
     row = {"client": one.client, "person": one.person, "mark": one.mark, "at": _seconds(at)}
     connection.execute(KEEP[connection.dialect.name], row)
     return len(seen) == bounds.unnoticed
+
+
+def forget_old(connection: Connection, *, now: datetime) -> None:
+    """Forget what was tried more than a day ago; nobody counts it any more."""
+    connection.execute(FORGET, {"since": _seconds(now - KEPT)})
 
 
 def forget(connection: Connection, vault: Vault, id_numbers: Iterable[str]) -> None:

@@ -14,8 +14,10 @@ from loansvc.application import CATALOGUE, MODEL_CHARACTERISTICS
 from loansvc.registry import Registry
 from loansvc.settings import Settings, shipped
 from loansvc.web import create_app
+from loansvc.web.checkpointing import checkpoints_made
 from tests.contract.conftest import Api, is_problem
 from tests.databases import over_both
+from tests.e2e.service import wait_for
 from tests.small import QIFANG, TODAY, a_document
 
 UNNOTICED, MOST = 5, 20  # as the settings are
@@ -122,10 +124,21 @@ def test_after_a_day_variants_are_forgotten(bank: Api) -> None:
     assert preview(bank, a_variant(MOST)) == 429
     bank.now += timedelta(minutes=2, seconds=1)  # the oldest two are more than a day old
     assert [preview(bank, a_variant(MOST + n)) for n in range(3)] == [200, 200, 429]
-    bank.now = bank.now.replace(second=0) + timedelta(hours=30)  # swept once a minute
+
+
+@pytest.mark.parametrize("second", [0, 31])
+def test_marks_of_the_day_before_are_gone_within_a_minute(bank: Api, second: int) -> None:
+    """Whether anybody asks then or not."""
     preview(bank, a_variant(0))
+    bank.now = bank.now.replace(second=second) + timedelta(hours=30)
+    preview(bank, a_variant(1))
+    with checkpoints_made(bank.root.ledger, lambda: bank.now, look_seconds=0.01):
+        wait_for("one mark to be left", lambda: n_marks(bank) == 1)
+
+
+def n_marks(bank: Api) -> int:
     with bank.root.ledger.snapshot() as connection:
-        assert connection.execute(text("SELECT count(*) FROM variant")).scalar_one() == 1
+        return int(connection.execute(text("SELECT count(*) FROM variant")).scalar_one())
 
 
 @pytest.mark.parametrize("to", ["/v1/decisions", "/v1/previews"])
