@@ -63,7 +63,7 @@ MOST_REPEATED = 2_000_000  # rows: above, whole-number weights weigh instead of 
 NOT_PUBLISHED = "not published"
 
 
-class _Scorecard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class _Scorecard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # both untyped
     """What both have in common: the table in, the card out."""
 
     on_step: Callable[[], None] = staticmethod(lambda: None)  # after each bag and fold

@@ -170,7 +170,7 @@ def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of plain values; what is not known is None."""
     rows = table.reset_index().to_dict("records")
     return [
-        {str(k): v if isinstance(v, str | int) else None if v != v else float(v)  # noqa: PLR0124
+        {str(k): v if isinstance(v, str | int) else None if v != v else float(v)  # noqa: PLR0124 -- NaN
          for k, v in row.items()}
         for row in rows
     ]  # fmt: skip

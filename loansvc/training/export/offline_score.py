@@ -151,7 +151,7 @@ def score_file(card: Card, source: Path, target: Path, *, key: str | None, lang:
                 continue
             if len(cells) != len(names):
                 raise Refused(f"Row {i} has {len(cells)} cells for {len(names)} columns.")
-            row = dict(zip(names, cells))  # noqa: B905
+            row = dict(zip(names, cells))  # noqa: B905 -- strict is of Python 3.10
             values = {a.name: _cell(a, row[a.name], i) for a in card.axes}
             score = card.score(values)
             reasons = card.reasons(values, lang)
@@ -221,7 +221,7 @@ def check(folder: Path) -> str:
     card = Card.read(folder / "card.json", folder / "texts.json")
     golden = json.loads((folder / "golden.json").read_text("utf-8"))
     for i, case in enumerate(golden["cases"], 1):
-        values = dict(zip(golden["names"], case["values"]))  # noqa: B905
+        values = dict(zip(golden["names"], case["values"]))  # noqa: B905 -- likewise
         score = card.score(values)
         found = [score, pd_ppm(score), [list(r[:2]) for r in card.reasons(values)]]
         if found != [case["score"], case["pd_ppm"], case["reasons"]]:

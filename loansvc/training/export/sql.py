@@ -104,6 +104,7 @@ def to_sql(
             f"{pair.rows.name}*{pair.columns.name}",
             _case(
                 pair.rows, _column("v", inputs[pair.rows.name]), dialect,
+                # The default holds the pair of this turn; mypy cannot infer such a lambda's type.
                 lambda row, pair=pair: _case(  # type: ignore[misc]
                     pair.columns, _column("v", inputs[pair.columns.name]), dialect,
                     lambda column: _whole(pair.points[row][column]),

@@ -113,8 +113,11 @@ def _counts(
     here: NDArray[np.bool_], approved: NDArray[np.bool_], is_good: NDArray[np.bool_]
 ) -> tuple[int, int, int, int]:
     """Cases, approved, good, good and approved."""
-    masks = (here, here & approved, here & is_good, here & is_good & approved)
-    return tuple(int(m.sum()) for m in masks)  # type: ignore[return-value]
+    approved_and_good = here & approved & is_good
+    n_here, n_approved, n_good, n_both = (
+        int(mask.sum()) for mask in (here, here & approved, here & is_good, approved_and_good)
+    )
+    return n_here, n_approved, n_good, n_both
 
 
 def _level(

@@ -119,7 +119,8 @@ def _swap(
 
 def swap_records(card: Card, records: Iterable[Mapping[str, Any]]) -> tuple[Swap, ...]:
     """Whole applications of a product with the digits for sex and birth place changed."""
-    before, after = [], {"sex": [], "birth place": []}  # type: ignore[var-annotated]
+    before: list[int] = []
+    after: dict[str, list[int]] = {"sex": [], "birth place": []}
     for record in records:
         before.append(_score(card, record))
         for what, scores in after.items():
