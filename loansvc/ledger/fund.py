@@ -1,8 +1,8 @@
 """Fund: the tables that the entries add up to: commitments, the account, who is related to whom.
 
 A projection: kept in the transaction of the entry it follows from, worked out anew by `rebuild` and
-held against the entries by `differences`. It holds no personal data, only references and amounts;
-a party somebody named stands as a keyed pseudonym.
+held against the entries by `ledger/following.py`. It holds no personal data, only references and
+amounts; a party somebody named stands as a keyed pseudonym.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from sqlalchemy import (
 from loansvc.errors import LedgerDamaged
 from loansvc.ledger import tables
 from loansvc.ledger.book import Memory, Movement, lapse, take
-from loansvc.ledger.chain import Entry, Problem
+from loansvc.ledger.chain import Entry
 from loansvc.ledger.commitments import Account, Commitment
 from loansvc.ledger.stores import put, put_new
 from loansvc.ledger.vault import Vault
@@ -136,7 +136,8 @@ class FundWriting(FundReading):
         """
         take(self, entry, payload)
         if entry.kind == "decision":
-            put_new(self._connection, tables.related, _related_rows(entry, payload, self._vault))
+            pairs = related_pairs(entry, payload, self._vault)
+            put_new(self._connection, tables.related, _related_rows(pairs))
 
     def drop(self, subject_ref: str) -> None:
         """Forget a person: commitments, and to whom that person is related."""
@@ -167,10 +168,14 @@ def _commitment(row: Row[Any]) -> Commitment:
     return Commitment(**{**values, "overdue": bool(values["overdue"])})
 
 
-def _related_rows(entry: Entry, payload: Mapping[str, Any], vault: Vault) -> list[dict[str, str]]:
-    """A row for each mark of the ID number, the firm, and whom the applicant named."""
+def related_pairs(entry: Entry, payload: Mapping[str, Any], vault: Vault) -> list[tuple[str, str]]:
+    """A party and a person, for each mark of the ID number, the firm, and whom the person named."""
     marks = (mark for party in parties_of(payload) for mark in vault.party_marks(party))
-    return [{"party": mark, "subject_ref": entry.subject_ref} for mark in dict.fromkeys(marks)]
+    return [(mark, entry.subject_ref) for mark in dict.fromkeys(marks)]
+
+
+def _related_rows(pairs: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"party": party, "subject_ref": ref} for party, ref in pairs]
 
 
 def parties_of(payload: Mapping[str, Any]) -> list[str]:
@@ -201,14 +206,7 @@ class Rebuilt:
         for entry, payload in recorded:
             yield from take(self.store, entry, payload)
             if entry.kind == "decision":
-                rows = _related_rows(entry, payload, self._vault)
-                self.related.update((row["party"], row["subject_ref"]) for row in rows)
-
-    @property
-    def certainly_related(self) -> set[tuple[str, str]]:
-        """The pairs under the oldest key: those under a newer one are still being added to."""
-        oldest = f"v{min(self._vault.versions('pseudonym'))}:"
-        return {pair for pair in self.related if pair[0].startswith(oldest)}
+                self.related.update(related_pairs(entry, payload, self._vault))
 
     def lapsed(self, at: str) -> list[Movement]:
         """What lapsed after the last entry, until that instant."""
@@ -226,33 +224,7 @@ def rebuild(connection: Connection, vault: Vault, recorded: Recorded) -> None:
         rows = [asdict(commitment) for commitment in rebuilt.store.rows.values()]
         connection.execute(insert(tables.commitment), rows)
     if rebuilt.related:
-        pairs = [{"party": party, "subject_ref": ref} for party, ref in rebuilt.related]
-        connection.execute(insert(tables.related), pairs)
+        connection.execute(insert(tables.related), _related_rows(rebuilt.related))
     connection.execute(delete(tables.fund_account))
     account = {"id": 1, **asdict(rebuilt.store.account)}
     connection.execute(insert(tables.fund_account).values(account))
-
-
-def differences(connection: Connection, vault: Vault, recorded: Recorded) -> Iterator[Problem]:
-    """Where the projection is not what the entries add up to."""
-    rebuilt, last = Rebuilt(vault), 0
-    for entry, payload in recorded:
-        for _ in rebuilt.read([(entry, payload)]):
-            pass
-        last = entry.sequence
-    kept = {row.sequence: row for row in connection.execute(select(tables.commitment))}
-    for sequence in sorted(kept.keys() | rebuilt.store.rows.keys()):
-        expected = rebuilt.store.rows.get(sequence)
-        row = kept.get(sequence)
-        if expected is None or row is None or _as_kept(row) != asdict(expected):
-            yield Problem(sequence, "its loan is not what the entries add up to", follows=True)
-    accounts = connection.execute(select(tables.fund_account)).all()
-    if [_as_kept(row, without="id") for row in accounts] != [asdict(rebuilt.store.account)]:
-        yield Problem(last, "the fund's account is not what the entries add up to", follows=True)
-    pairs = {(row.party, row.subject_ref) for row in connection.execute(select(tables.related))}
-    if pairs - rebuilt.related or rebuilt.certainly_related - pairs:
-        yield Problem(last, "who is related to whom is not what the entries say", follows=True)
-
-
-def _as_kept(row: Row[Any], *, without: str = "") -> dict[str, Any]:
-    return {name: value for name, value in row._mapping.items() if name != without}

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,8 @@ def streamed(connection: Connection, query: Select[Any]) -> Iterator[Row[Any]]:
         yield from rows
 
 
+AS_TEXT = methodcaller("decode", "utf-8", "surrogateescape")  # no frame of Python's own a text
+
 REMEDIES = {
     "sqlite": "Check the rights of file and folder and the disk; if it is no database, restore the "
     "last backup that verifies.",
@@ -194,7 +197,7 @@ def _prepare_sqlite(engine: Engine, busy_timeout_ms: int, *, synchronous: str = 
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions begin where we say so, below
         # A row that somebody spoilt must be readable, so that `verify` can name it.
-        connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+        connection.text_factory = AS_TEXT
         connection.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
         # To undo one block of a group takes a journal: in memory, for /tmp may be read-only.
         connection.execute("PRAGMA temp_store = MEMORY")

@@ -6,18 +6,16 @@ payload against its digest, and the tree against every checkpoint that there is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from loansvc.errors import LedgerDamaged
 from loansvc.ledger import kept, tables
-from loansvc.ledger.administration import INSTALLATION
 from loansvc.ledger.chain import NAMES, Chain, Entry, Problem, payload_problem
-from loansvc.ledger.entries import Reading
-from loansvc.ledger.fund import INSTITUTION, differences
+from loansvc.ledger.following import Following
 from loansvc.ledger.merkle import HASH, LEVELS, WIDTH, Growing
 from loansvc.ledger.remains import ERASURES
 from loansvc.ledger.stores import damage, streamed
@@ -39,77 +37,42 @@ def verify(
     without payloads and without the tables that follow from them.
     """
     payloads = not entries_only
-    n_entries, problems = entries_verified(connection, vault, noted, payloads=payloads)
+    following = Following(connection, vault) if payloads else None
+    n_entries, problems = entries_verified(
+        connection, vault, noted, payloads=payloads, following=following
+    )
     # What does not follow from spoilt entries says nothing of its own.
-    if payloads and all(problem.follows for problem in problems):
-        problems += _following(connection, vault)
+    if following is not None and all(problem.follows for problem in problems):
+        problems += following.problems()
     if not problems:  # an index that does not fit its table gives other answers than the rows
         problems += (Problem(n_entries, f"{DAMAGED}: {what}") for what in damage(connection))
     worst = [problem for problem in problems if not problem.follows] or problems
     return n_entries, sorted(worst, key=lambda problem: problem.sequence)
 
 
-class _Recorded:
-    """Every entry with its payload; keeps whose person the ledger would not know again."""
-
-    def __init__(self, connection: Connection, vault: Vault) -> None:
-        self._connection = connection
-        self._vault = vault
-        self.sequence = 0  # of the entry that was given last
-        self.strangers: list[Problem] = []
-
-    def __iter__(self) -> Iterator[tuple[Entry, dict[str, Any]]]:
-        subjects = self._connection.execute(select(tables.subject))
-        # Hashes and not the texts: a million people fit into memory.
-        known = {hash((row.pseudonym, row.subject_ref)) for row in subjects}
-        for entry, payload in Reading(self._connection, self._vault).all_recorded():
-            self.sequence = entry.sequence
-            name = _name_of(entry, payload)
-            marks = self._vault.pseudonyms(name) if name else ()
-            if name and not any(hash((mark, entry.subject_ref)) in known for mark in marks):
-                what = "the person or institution it is of would not be known again"
-                self.strangers.append(Problem(entry.sequence, what))
-            yield entry, payload
-
-
-def _following(connection: Connection, vault: Vault) -> list[Problem]:
-    """What of the tables that follow from the entries is not what follows."""
-    recorded = _Recorded(connection, vault)
-    try:
-        return [*differences(connection, vault, iter(recorded)), *recorded.strangers]
-    except LedgerDamaged:
-        return [Problem(recorded.sequence + 1, "its payload cannot be opened")]
-    # Whoever has the chain's key can write what no version of the program ever wrote.
-    except (KeyError, TypeError, ValueError):
-        return [Problem(recorded.sequence, "it holds what no entry can hold")]
-
-
-def _name_of(entry: Entry, payload: dict[str, Any]) -> str | None:
-    """What its subject is found by; None where the entry does not say."""
-    if entry.kind == "decision" and "application" in payload:  # else that person was erased
-        return str(payload["application"]["applicant"]["id_number"])
-    return {"fund": INSTITUTION, "administration": INSTALLATION}.get(entry.kind)
-
-
 def entries_verified(
     connection: Connection, vault: Vault, noted: Iterable[tuple[str, str]] = (), *,
-    payloads: bool = True,
+    payloads: bool = True, following: Following | None = None,
 ) -> tuple[int, list[Problem]]:  # fmt: skip
-    """How many entries there are, and what is wrong with them, their head, tree and keys."""
+    """How many entries there are, and what is wrong with them, their head, tree and keys.
+
+    `following` is given each entry with its payload, as long as nothing is wrong with them.
+    """
     signed = _signed(connection, vault, noted)
-    chain, tree = Chain(), _Tree(connection, signed)
+    chain, tree, keys = Chain(), _Tree(connection, signed), _PersonsKeys(connection, vault)
     problems: list[Problem] = []
-    for fields, sealed in entry_rows(connection, payloads=payloads):
+    for fields, sealed, version, wrapped in _rows(connection, payloads=payloads):
         data = canonical(fields)
         problems += chain.take(fields, data)
         if payloads:
             problems += payload_problem(fields, sealed)
+            data_key = keys.of(fields, version, wrapped)
+            if following is not None and not problems:
+                following.take(Entry(**fields), sealed, data_key)
         tree.add(leaf_hash(data))
     problems += _head_problems(connection, vault, chain)
     problems += tree.problems(problems)
-    if payloads:
-        problems += _without_key(connection, vault)
-    return chain.sequence, problems + signed.problems
+    return chain.sequence, problems + keys.problems + signed.problems
 
 
 def _head_problems(connection: Connection, vault: Vault, chain: Chain) -> Iterator[Problem]:
@@ -257,49 +220,86 @@ def _first_difference(one: bytes, other: bytes) -> int:
     return next(pairs, n)
 
 
-# --- keys -----------------------------------------------------------------------------------------
+# --- rows and keys --------------------------------------------------------------------------------
 
 
-def _without_key(connection: Connection, vault: Vault) -> Iterator[Problem]:
-    """The first entry of each person whose payloads no key opens any more, unless erased.
+def _rows(
+    connection: Connection, *, payloads: bool
+) -> Iterator[tuple[dict[str, Any], Any, Any, Any]]:
+    """The fields of every entry, in order; with payloads, the sealed one and the key that opens it.
 
-    And each erasure that left the key where it was.
+    In one query and not two: reading a row costs as much as checking it.
     """
-    erased = {row.application_id: row.sequence for row in connection.execute(ERASURES)}
     entry, key = tables.entry.c, tables.subject_key.c
-    firsts = select(entry.subject_ref, func.min(entry.sequence).label("sequence"))
-    first = firsts.group_by(entry.subject_ref).subquery()
-    query = select(first, key.key_version, key.wrapped).join_from(
-        first, tables.subject_key, key.subject_ref == first.c.subject_ref, isouter=True
-    )
+    query = _entries()
+    if payloads:
+        query = _with_payloads(query).add_columns(key.key_version, key.wrapped)
+        query = query.outerjoin(tables.subject_key, key.subject_ref == entry.subject_ref)
+    n = len(NAMES)
     for row in streamed(connection, query):
-        opens = row.wrapped is not None and _opens(vault, row)
-        if not opens and row.subject_ref not in erased:
-            yield Problem(row.sequence, "the key of its payload is missing or was changed")
-        elif opens and row.subject_ref in erased:
-            yield Problem(erased[row.subject_ref], "the key that it destroyed is there again")
+        sealed, version, wrapped = row[n:] if payloads else (None, None, None)
+        yield dict(zip(NAMES, row, strict=False)), sealed, version, wrapped
 
 
-def _opens(vault: Vault, row: Row[Any]) -> bool:
-    try:
-        vault.unwrap(row.subject_ref, row.key_version, row.wrapped)
-    except LedgerDamaged:
-        return False
-    return True
+class _PersonsKeys:
+    """The key of each person, unwrapped where it is met.
+
+    `problems`: the first entry of each person whose payloads no key opens any more, unless erased;
+    and each erasure that left the key where it was.
+    """
+
+    def __init__(self, connection: Connection, vault: Vault) -> None:
+        self._vault = vault
+        self._erased = {row.application_id: row.sequence for row in connection.execute(ERASURES)}
+        self._told: set[str] = set()
+        self._last: tuple[object, bytes | None] = (None, None)
+        self.problems: list[Problem] = []
+
+    def of(self, fields: Mapping[str, Any], version: Any, wrapped: Any) -> bytes | None:
+        """The key of that entry's person; None where there is none that can be opened."""
+        ref = fields["subject_ref"]
+        known = (ref, version, wrapped)
+        if self._last[0] != known:  # the institution's own entries come one after the other
+            self._last = known, self._unwrapped(*known)
+        key = self._last[1]
+        is_wrong = wrapped is not None if ref in self._erased else key is None
+        if is_wrong and ref not in self._told:
+            self._told.add(ref)
+            self.problems.append(
+                Problem(self._erased[ref], "the key that it destroyed is there again")
+                if ref in self._erased
+                else Problem(fields["sequence"], "the key of its payload is missing or was changed")
+            )
+        return key
+
+    def _unwrapped(self, ref: str, version: Any, wrapped: Any) -> bytes | None:
+        if wrapped is None:
+            return None
+        try:
+            return self._vault.unwrap(ref, version, wrapped)
+        except LedgerDamaged:
+            return None
 
 
 def entry_rows(
     connection: Connection, *, payloads: bool, until: int | None = None
 ) -> Iterator[tuple[dict[str, Any], object]]:
     """The fields of every entry, in order, and its sealed payload (None unless asked for)."""
-    entry = tables.entry.c
-    query = select(*(entry[name] for name in NAMES)).order_by(entry.sequence)
+    query = _entries()
     if until is not None:
-        query = query.where(entry.sequence <= until)
+        query = query.where(tables.entry.c.sequence <= until)
     if payloads:
-        sealed = tables.payload.c.sealed
-        query = query.add_columns(sealed).outerjoin(
-            tables.payload, tables.payload.c.sequence == entry.sequence
-        )
+        query = _with_payloads(query)
     for row in streamed(connection, query):
         yield dict(zip(NAMES, row, strict=False)), row[-1] if payloads else None
+
+
+def _entries() -> Select[Any]:
+    entry = tables.entry.c
+    return select(*(entry[name] for name in NAMES)).order_by(entry.sequence)
+
+
+def _with_payloads(query: Select[Any]) -> Select[Any]:
+    payload = tables.payload.c
+    joined = tables.entry.outerjoin(tables.payload, payload.sequence == tables.entry.c.sequence)
+    return query.add_columns(payload.sealed).select_from(joined)

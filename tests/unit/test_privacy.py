@@ -231,11 +231,16 @@ def test_a_key_lost_without_an_erasure_is_still_found(root: Underwriting, tmp_pa
 
 
 @over_both
-def test_an_erasure_whose_key_is_there_again_is_found(root: Underwriting, tmp_path: Path) -> None:
+@pytest.mark.parametrize("opens", [True, False])
+def test_an_erasure_whose_key_is_there_again_is_found(
+    root: Underwriting, tmp_path: Path, opens: bool
+) -> None:
+    """Also a row in its place that opens nothing: an erasure leaves none."""
     decided(root)
     [(ref, version, wrapped)] = rows(tmp_path / "home", "subject_key")
     Privacy(root).erase(id_of(1), **WHY)
-    row = f"'{ref}', {version}, x'{wrapped.hex()}'"
+    key = wrapped if opens else b"nothing"
+    row = f"'{ref}', {version}, x'{bytes(key).hex()}'"
     databases.sql(tmp_path / "home", f"INSERT INTO subject_key VALUES ({row})")
     [problem] = root.ledger.verify()[1]
     assert (problem.sequence, problem.what) == (2, "the key that it destroyed is there again")
