@@ -7,8 +7,6 @@ import os
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.service import PATIENCE_S, Answer, Service, an_example, wait_for
+from tests.fault.tools import begun_together
 from tests.load import until_answered
 from tests.small import an_application, publish_caps, small_models, small_underwriting, with_fund
 
@@ -166,20 +165,9 @@ def test_processes_at_once_never_overdraw_the_fund_even_if_one_is_killed(
     root = small_underwriting(tmp_path, models=models)
     lending = with_fund(root, CAPITAL)
     code = WRITER.format(root=str(Path(__file__).parents[2]))
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path / "home"), str(models), str(first)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
-        for first in (0, 20, 40)
-    ]  # fmt: skip
-    for writer in writers:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-    for writer in writers:
-        assert writer.stdin is not None
-        writer.stdin.write("\n")
-        writer.stdin.flush()
+    writers = begun_together(
+        code, [[str(tmp_path / "home"), str(models), str(first)] for first in (0, 20, 40)]
+    )
     killed = writers[2]
     assert killed.stdout is not None
     for _ in range(5):

@@ -9,8 +9,6 @@ import random
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.service import PATIENCE_S, Answer, Service, an_example, wait_for
+from tests.fault.tools import begun_together
 from tests.load import ledger_holds, until_answered
 from tests.small import small_models
 
@@ -152,20 +151,9 @@ def test_processes_that_write_at_once_make_one_chain_without_a_gap(
     service: Service, models: Path
 ) -> None:
     code = WRITER.format(root=str(Path(__file__).parents[2]))
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(service.home), str(models), f"client-{i}"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
-        for i in range(3)
-    ]  # fmt: skip
-    for writer in writers:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-    for writer in writers:
-        assert writer.stdin is not None
-        writer.stdin.write("\n")
-        writer.stdin.flush()
+    writers = begun_together(
+        code, [[str(service.home), str(models), f"client-{i}"] for i in range(3)]
+    )
     for number in range(50):
         until_answered(service, an_example(number))
     for writer in writers:

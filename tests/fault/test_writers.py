@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 from loansvc.ledger import Ledger
 from tests import databases
 from tests.e2e.service import PATIENCE_S
+from tests.fault.tools import begun_together
 
 N_WRITERS = 8
 WRITER = """
@@ -35,20 +34,9 @@ def written_by_eight(home: Path, n_each: int) -> None:
     url = databases.url_of(home)
     ledger = Ledger.open(url, home=home, create=True)
     code = WRITER.format(root=str(Path(__file__).parents[2]))
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, url, str(home), str(i), str(n_each)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
-        for i in range(N_WRITERS)
-    ]  # fmt: skip
-    for writer in writers:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-    for writer in writers:
-        assert writer.stdin is not None
-        writer.stdin.write("\n")
-        writer.stdin.flush()
+    writers = begun_together(
+        code, [[url, str(home), str(i), str(n_each)] for i in range(N_WRITERS)]
+    )
     for writer in writers:
         writer.communicate(timeout=PATIENCE_S + n_each)
         assert writer.returncode == 0
