@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, literal_column, select, update
 
 from loansvc.errors import Erased, LedgerDamaged
 from loansvc.ledger import tables
@@ -21,23 +20,30 @@ from loansvc.ledger.book import Movement
 from loansvc.ledger.chain import Entry, entry_hash
 from loansvc.ledger.ciphers import digest
 from loansvc.ledger.fund import FundReading, FundWriting, Rebuilt
+from loansvc.ledger.prepared import Prepared
 from loansvc.ledger.remains import ERASURES, NOT_ERASED, is_erased
 from loansvc.ledger.sealing import Subject
 from loansvc.ledger.stores import streamed
 from loansvc.ledger.vault import Vault
 from loansvc.ledger.verifier import GENESIS, Checkpoint, Refused
 
-# Built once: every decision asks them, and building one costs more than its answer.
 _ENTRY, _KEY = tables.entry.c, tables.subject_key.c
-FIND = select(tables.entry).where(
-    _ENTRY.client == bindparam("client"),
-    _ENTRY.application_id == bindparam("application_id"),
-    _ENTRY.kind == "decision",
+FIND = Prepared(
+    select(tables.entry).where(
+        _ENTRY.client == bindparam("client"),
+        _ENTRY.application_id == bindparam("application_id"),
+        # A word and no parameter: SQLite would look anew each time whether the index fits.
+        _ENTRY.kind == literal_column("'decision'"),
+    )
 )
-FIND_SUBJECT = (
+FIND_SUBJECT = Prepared(
     select(tables.subject_key)
     .join(tables.subject, tables.subject.c.subject_ref == _KEY.subject_ref)
-    .where(tables.subject.c.pseudonym.in_(bindparam("pseudonyms", expanding=True)))
+    .where(tables.subject.c.pseudonym == bindparam("known_as"))
+)
+FIND_KEY = Prepared(select(tables.subject_key).where(_KEY.subject_ref == bindparam("ref")))
+FIND_PAYLOAD = Prepared(
+    select(tables.payload).where(tables.payload.c.sequence == bindparam("of_sequence"))
 )
 ALL_RECORDED = (
     select(tables.entry, tables.payload.c.sealed, _KEY.key_version, _KEY.wrapped)
@@ -46,10 +52,15 @@ ALL_RECORDED = (
     .order_by(_ENTRY.sequence)
 )
 NEWEST = select(tables.checkpoint).order_by(tables.checkpoint.c.size.desc()).limit(1)
-HEAD = select(tables.chain_head)
-ADD_SUBJECT, ADD_KEY = insert(tables.subject), insert(tables.subject_key)
-ADD_ENTRY, ADD_PAYLOAD = insert(tables.entry), insert(tables.payload)
-ADD_HEAD, MOVE_HEAD = insert(tables.chain_head), update(tables.chain_head)
+HEAD = Prepared(select(tables.chain_head))
+ADD_SUBJECT, ADD_KEY = Prepared(insert(tables.subject)), Prepared(insert(tables.subject_key))
+ADD_ENTRY, ADD_PAYLOAD = Prepared(insert(tables.entry)), Prepared(insert(tables.payload))
+ADD_HEAD = Prepared(insert(tables.chain_head))
+MOVE_HEAD = Prepared(
+    update(tables.chain_head).values(
+        sequence=bindparam("to"), hash=bindparam("hash_now"), mac=bindparam("mac_now")
+    )
+)
 # The columns that only a decision fills.
 NO_EDITIONS = dict.fromkeys(("tier", "scorecard", "villages", "policy", "rates"), "")
 
@@ -76,7 +87,7 @@ class Reading:
     def find(self, client: str, application_id: str) -> Entry | None:
         """The decision on that application of that client."""
         of = {"client": client, "application_id": application_id}
-        row = self._connection.execute(FIND, of).first()
+        row = FIND.first(self._connection, of)
         return entry_of(row) if row else None
 
     def clients_of(self, application_id: str) -> list[str]:
@@ -135,14 +146,11 @@ class Reading:
             Erased: its person was erased.
             LedgerDamaged: it cannot be opened.
         """
-        payload = tables.payload.c
-        sealed = self._connection.execute(
-            select(payload.sealed).where(payload.sequence == entry.sequence)
-        ).scalar()
+        payload = FIND_PAYLOAD.first(self._connection, {"of_sequence": entry.sequence})
         subject = self.subject_of(entry.subject_ref)
-        if sealed is None:
+        if payload is None:
             raise _cannot_be_opened(entry.sequence)
-        return subject.unseal(sealed, entry.decision_id)
+        return subject.unseal(payload.sealed, entry.decision_id)
 
     def checkpoint(self, size: int | None = None) -> Checkpoint | None:
         """The signed root over the first `size` entries, or the newest one; None where none is.
@@ -166,9 +174,11 @@ class Reading:
 
     def find_subject(self, id_number: str) -> Subject | None:
         """The person with this ID number, if the ledger knows one."""
-        known_as = {"pseudonyms": self._vault.pseudonyms(id_number)}
-        row = self._connection.execute(FIND_SUBJECT, known_as).first()
-        return self._subject(row) if row else None
+        for pseudonym in self._vault.pseudonyms(id_number):
+            row = FIND_SUBJECT.first(self._connection, {"known_as": pseudonym})
+            if row is not None:
+                return self._subject(row)
+        return None
 
     def outcomes_of(self, decision: Entry) -> list[tuple[Entry, dict[str, Any]]]:
         """What was recorded of the loan that a decision approved, oldest first, with payloads."""
@@ -245,8 +255,7 @@ class Reading:
             Erased: that person was erased.
             LedgerDamaged: no key opens the payloads of that person.
         """
-        query = select(tables.subject_key).where(tables.subject_key.c.subject_ref == subject_ref)
-        row = self._connection.execute(query).first()
+        row = FIND_KEY.first(self._connection, {"ref": subject_ref})
         if row is not None:
             return self._subject(row)
         if is_erased(self._connection, subject_ref):
@@ -257,7 +266,7 @@ class Reading:
         entry = entry_of(row)
         return entry, self.payload_of(entry)
 
-    def _subject(self, row: Row[Any]) -> Subject:
+    def _subject(self, row: Any) -> Subject:
         data_key = self._vault.unwrap(row.subject_ref, row.key_version, row.wrapped)
         return Subject(row.subject_ref, data_key, self._vault.suite("key_encryption"))
 
@@ -279,9 +288,9 @@ class Writing(Reading):
         pseudonym = self._vault.pseudonyms(id_number)[0]
         ref = secrets.token_hex(16)
         data_key, version, wrapped = self._vault.new_data_key(ref)
-        self._connection.execute(ADD_SUBJECT, {"pseudonym": pseudonym, "subject_ref": ref})
+        ADD_SUBJECT.run(self._connection, {"pseudonym": pseudonym, "subject_ref": ref})
         key = {"subject_ref": ref, "key_version": version, "wrapped": wrapped}
-        self._connection.execute(ADD_KEY, key)
+        ADD_KEY.run(self._connection, key)
         return Subject(ref, data_key, self._vault.suite("key_encryption"))
 
     def destroy(self, subject_ref: str) -> None:
@@ -300,7 +309,7 @@ class Writing(Reading):
         Raises:
             OutcomeRefused, ReviewRefused: it contradicts what is recorded; nothing of it stays.
         """
-        head = self._connection.execute(HEAD).first()
+        head = HEAD.first(self._connection)
         sealed = subject.seal(payload, fields["decision_id"])
         suite = self._vault.suite("chain")
         content: dict[str, Any] = {
@@ -311,27 +320,25 @@ class Writing(Reading):
             "previous_hash": head.hash if head else GENESIS,
         }
         entry = Entry(**content, hash=entry_hash(content, suite))
-        self._connection.execute(ADD_ENTRY, asdict(entry))
-        self._connection.execute(ADD_PAYLOAD, {"sequence": entry.sequence, "sealed": sealed})
+        ADD_ENTRY.run(self._connection, {**content, "hash": entry.hash})
+        ADD_PAYLOAD.run(self._connection, {"sequence": entry.sequence, "sealed": sealed})
         self._move_head(entry, first=head is None)
         self.fund.take(entry, payload)
         return entry
 
     def _move_head(self, entry: Entry, *, first: bool) -> None:
-        values = {
-            "sequence": entry.sequence,
-            "hash": entry.hash,
-            "mac": self._vault.head_mac(entry.sequence, entry.hash),
-        }
+        mac = self._vault.head_mac(entry.sequence, entry.hash)
         if first:
-            self._connection.execute(ADD_HEAD, {"id": 1, **values})
+            row = {"id": 1, "sequence": entry.sequence, "hash": entry.hash, "mac": mac}
+            ADD_HEAD.run(self._connection, row)
         else:
-            self._connection.execute(MOVE_HEAD, values)
+            to = {"to": entry.sequence, "hash_now": entry.hash, "mac_now": mac}
+            MOVE_HEAD.run(self._connection, to)
 
 
-def entry_of(row: Row[Any]) -> Entry:
+def entry_of(row: Any) -> Entry:
     """The entry in a row of its table."""
-    return Entry(**{name: row._mapping[name] for name in Entry.__slots__})
+    return Entry(**{name: getattr(row, name) for name in Entry.__slots__})
 
 
 def _cannot_be_opened(sequence: int) -> LedgerDamaged:

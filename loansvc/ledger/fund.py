@@ -32,6 +32,7 @@ from loansvc.ledger import tables
 from loansvc.ledger.book import Memory, Movement, lapse, take
 from loansvc.ledger.chain import Entry
 from loansvc.ledger.commitments import Account, Commitment
+from loansvc.ledger.prepared import Prepared
 from loansvc.ledger.stores import put, put_new
 from loansvc.ledger.vault import Vault
 
@@ -43,12 +44,16 @@ _AT: BindParameter[str] = bindparam("at")
 _REF: BindParameter[str] = bindparam("ref")
 _LAPSED = and_(_LOAN.state == "reserved", _LOAN.lapses_at <= _AT)
 _SUM = func.coalesce(func.sum(_LOAN.fund_yuan), 0)
-ACCOUNT = select(tables.fund_account)
-LAPSED_SUM = select(_SUM).where(_LAPSED)
-DUE = select(tables.commitment).where(_LAPSED).order_by(_LOAN.lapses_at, _LOAN.sequence)
-LOANS_OF = select(tables.commitment).where(_LOAN.subject_ref == _REF).order_by(_LOAN.sequence)
-LOAN = select(tables.commitment).where(
-    _LOAN.client == bindparam("client"), _LOAN.application_id == bindparam("application_id")
+ACCOUNT = Prepared(select(tables.fund_account))
+LAPSED_SUM = Prepared(select(_SUM.label("yuan")).where(_LAPSED))
+DUE = Prepared(select(tables.commitment).where(_LAPSED).order_by(_LOAN.lapses_at, _LOAN.sequence))
+LOANS_OF = Prepared(
+    select(tables.commitment).where(_LOAN.subject_ref == _REF).order_by(_LOAN.sequence)
+)
+LOAN = Prepared(
+    select(tables.commitment).where(
+        _LOAN.client == bindparam("client"), _LOAN.application_id == bindparam("application_id")
+    )
 )
 _OWN = select(_RELATED.party).where(_RELATED.subject_ref == _REF)
 _SHARED = or_(_RELATED.party.in_(_OWN), _RELATED.party.in_(bindparam("marks", expanding=True)))
@@ -57,9 +62,11 @@ N_RELATED = select(func.count(func.distinct(_RELATED.subject_ref))).where(
     _RELATED.party.in_(_OWN), _RELATED.subject_ref != _REF
 )
 RELATED_SUM = select(_SUM).where(_LOAN.subject_ref.in_(_OTHERS), not_(_LAPSED))
-KEEP_ACCOUNT = update(tables.fund_account)
 LOAN_COLUMNS = tuple(f.name for f in fields(Commitment))
 ACCOUNT_COLUMNS = tuple(f.name for f in fields(Account))
+KEEP_ACCOUNT = Prepared(
+    update(tables.fund_account).values({name: bindparam(f"new_{name}") for name in ACCOUNT_COLUMNS})
+)
 
 
 class FundReading:
@@ -72,20 +79,20 @@ class FundReading:
     @cached_property
     def account(self) -> Account:
         """The account as it is noted."""
-        row = self._connection.execute(ACCOUNT).first()
+        row = ACCOUNT.first(self._connection)
         if row is None:
             raise LedgerDamaged("The fund's account is missing. Run: loansvc ledger verify")
-        return Account(**{name: row._mapping[name] for name in ACCOUNT_COLUMNS})
+        return Account(**{name: getattr(row, name) for name in ACCOUNT_COLUMNS})
 
     def account_at(self, at: str) -> Account:
         """The account, less what has lapsed by that instant and is not noted yet."""
-        lapsed = self._connection.execute(LAPSED_SUM, {"at": at}).scalar_one()
-        return replace(self.account, reserved_yuan=self.account.reserved_yuan - int(lapsed))
+        lapsed = int(LAPSED_SUM.first(self._connection, {"at": at}).yuan)
+        return replace(self.account, reserved_yuan=self.account.reserved_yuan - lapsed)
 
     def find(self, client: str, application_id: str) -> Commitment | None:
         """The commitment of that decision."""
         of = {"client": client, "application_id": application_id}
-        row = self._connection.execute(LOAN, of).first()
+        row = LOAN.first(self._connection, of)
         return None if row is None else _commitment(row)
 
     def of(self, subject_ref: str, at: str) -> list[Commitment]:
@@ -95,7 +102,7 @@ class FundReading:
 
     def all_of(self, subject_ref: str) -> list[Commitment]:
         """Every commitment of a person, in order of decision."""
-        rows = self._connection.execute(LOANS_OF, {"ref": subject_ref})
+        rows = LOANS_OF.all(self._connection, {"ref": subject_ref})
         return [_commitment(row) for row in rows]
 
     def related_yuan(self, subject_ref: str, parties: Iterable[str], at: str) -> int:
@@ -149,7 +156,7 @@ class FundWriting(FundReading):
         if at == self._lapsed_at:
             return []
         self._lapsed_at = at
-        return [_commitment(row) for row in self._connection.execute(DUE, {"at": at})]
+        return [_commitment(row) for row in DUE.all(self._connection, {"at": at})]
 
     def keep(self, commitment: Commitment) -> None:
         """Keep a commitment, new or changed."""
@@ -159,12 +166,12 @@ class FundWriting(FundReading):
     def keep_account(self, account: Account) -> None:
         """Keep the account."""
         self.account = account
-        values = {name: getattr(account, name) for name in ACCOUNT_COLUMNS}
-        self._connection.execute(KEEP_ACCOUNT, values)
+        values = {f"new_{name}": getattr(account, name) for name in ACCOUNT_COLUMNS}
+        KEEP_ACCOUNT.run(self._connection, values)
 
 
-def _commitment(row: Row[Any]) -> Commitment:
-    values = {name: row._mapping[name] for name in LOAN_COLUMNS}
+def _commitment(row: Any) -> Commitment:
+    values = {name: getattr(row, name) for name in LOAN_COLUMNS}
     return Commitment(**{**values, "overdue": bool(values["overdue"])})
 
 

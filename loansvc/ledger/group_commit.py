@@ -14,15 +14,20 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from loansvc.errors import LedgerUnavailable
+from loansvc.ledger.prepared import Prepared
 from loansvc.ledger.stores import database_errors
 
 MOST_BLOCKS = 32  # of one group: more would keep the writers of other processes waiting
 MOST_SECONDS = 0.05  # after which a group takes no further block
 LONGEST_COMMIT_SECONDS = 30  # after which its result counts as unknown
+
+MARK = Prepared(text("SAVEPOINT block"))
+RELEASE = Prepared(text("RELEASE SAVEPOINT block"))
+UNDO = Prepared(text("ROLLBACK TO SAVEPOINT block"))
 
 
 class _Group:
@@ -47,19 +52,21 @@ class _Group:
     def block(self) -> Iterator[Connection]:
         """One block: undone by itself when it is refused; a database error fails the group."""
         # The first block needs no savepoint: undoing it is undoing everything.
-        savepoint = self.connection.begin_nested() if self.n_blocks else None
-        self.n_blocks += 1
+        is_first, self.n_blocks = not self.n_blocks, self.n_blocks + 1
+        if not is_first:
+            MARK.run(self.connection)
         try:
             yield self.connection
-            if savepoint is not None:
-                savepoint.commit()
+            if not is_first:
+                RELEASE.run(self.connection)
         except DBAPIError:
             raise
         except BaseException:
-            if savepoint is None:
+            if is_first:
                 self.undone = True
             else:
-                savepoint.rollback()
+                UNDO.run(self.connection)
+                RELEASE.run(self.connection)
             raise
 
     def end(self) -> None:

@@ -23,24 +23,26 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
-    Insert,
     Row,
     Select,
     Table,
     create_engine,
     event,
     make_url,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from loansvc.errors import LedgerUnavailable, SetupRefused
+from loansvc.ledger.prepared import Prepared
 
 MOST_DAMAGE = 10  # lines of it that are told
 ROWS_AT_ONCE = 1000
 SHORT_WAIT_MS = 3  # SQLite sleeps 1 and 2 ms, then says busy
 TRACE_WAIT_MS = 200  # for readers and writers to let go of the log; they wait meanwhile
+BEGIN_READING, BEGIN_WRITING = Prepared(text("BEGIN")), Prepared(text("BEGIN IMMEDIATE"))
 # What an erasure deletes from; PostgreSQL writes these anew to leave nothing of it behind.
 ERASED_FROM = ("subject", "subject_key", "commitment", "related", "variant")
 
@@ -211,7 +213,7 @@ def _prepare_sqlite(engine: Engine, busy_timeout_ms: int, *, synchronous: str = 
         if connection.get_execution_options().get("loansvc_writes", False):
             _begin_writing(connection, patience_ms=busy_timeout_ms)
         else:
-            connection.exec_driver_sql("BEGIN")
+            BEGIN_READING.run(connection)
 
 
 def _begin_writing(connection: Connection, *, patience_ms: int) -> None:
@@ -222,18 +224,19 @@ def _begin_writing(connection: Connection, *, patience_ms: int) -> None:
     """
     given: float | None = connection.get_execution_options().get("loansvc_until")
     until = given or time.monotonic() + patience_ms / 1000
-    connection.exec_driver_sql(f"PRAGMA busy_timeout = {SHORT_WAIT_MS}")
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA busy_timeout = {SHORT_WAIT_MS}")
     try:
         while True:
             try:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                BEGIN_WRITING.run(connection)
                 return
             except OperationalError as error:
                 busy = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
                 if not busy or time.monotonic() >= until:
                     raise
     finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience_ms}")
+        driver.execute(f"PRAGMA busy_timeout = {patience_ms}")
 
 
 def damage(connection: Connection) -> list[str]:
@@ -258,18 +261,18 @@ Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 def put(connection: Connection, table: Table, rows: Rows) -> None:
     """Insert rows, each in the place of the one with the same primary key."""
-    connection.execute(_insert(table, connection.dialect.name, in_place=True), rows)
+    every = [rows] if isinstance(rows, Mapping) else rows
+    _insert(table, connection.dialect.name, in_place=True).run_for(connection, every)
 
 
 def put_new(connection: Connection, table: Table, rows: Rows) -> int:
     """Insert rows that are not there yet, by their primary key; how many those were."""
-    statement = _insert(table, connection.dialect.name, in_place=False)
-    kept = connection.execute(statement, rows, execution_options={"preserve_rowcount": True})
-    return kept.rowcount
+    every = [rows] if isinstance(rows, Mapping) else rows
+    return _insert(table, connection.dialect.name, in_place=False).run_for(connection, every)
 
 
 @cache  # building a statement costs more than its answer
-def _insert(table: Table, dialect: str, *, in_place: bool) -> Insert:
+def _insert(table: Table, dialect: str, *, in_place: bool) -> Prepared:
     keys = [column.name for column in table.primary_key]
     # Two classes with the same methods, and no common one that has them.
     statement: Any = (sqlite if dialect == "sqlite" else postgresql).insert(table)
@@ -278,8 +281,7 @@ def _insert(table: Table, dialect: str, *, in_place: bool) -> Insert:
         statement = statement.on_conflict_do_update(index_elements=keys, set_=others)
     else:
         statement = statement.on_conflict_do_nothing(index_elements=keys)
-    assert isinstance(statement, Insert)
-    return statement
+    return Prepared(statement)
 
 
 def leave_no_trace(engine: Engine) -> bool:

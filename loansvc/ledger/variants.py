@@ -13,30 +13,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from loansvc.application import MODEL_CHARACTERISTICS, Application, characteristics
 from loansvc.errors import ProbingLimit
+from loansvc.ledger.prepared import Prepared
+from loansvc.ledger.stores import put
 from loansvc.ledger.tables import variant
 from loansvc.ledger.vault import Vault
 
 KEPT = timedelta(hours=24)
-SEEN = select(variant.c.mark, variant.c.at).where(
-    variant.c.client == bindparam("of_client"),
-    variant.c.person == bindparam("of_person"),
-    variant.c.at >= bindparam("since"),
+SEEN = Prepared(
+    select(variant.c.mark, variant.c.at).where(
+        variant.c.client == bindparam("of_client"),
+        variant.c.person == bindparam("of_person"),
+        variant.c.at >= bindparam("since"),
+    )
 )
 FORGET = delete(variant).where(variant.c.at < bindparam("since"))
-UNIQUE = ["client", "person", "mark"]
-_FOR_SQLITE, _FOR_POSTGRESQL = sqlite.insert(variant), postgresql.insert(variant)
-KEEP = {  # a mark of the day before is one of today again
-    "sqlite": _FOR_SQLITE.on_conflict_do_update(
-        index_elements=UNIQUE, set_={"at": _FOR_SQLITE.excluded.at}
-    ),
-    "postgresql": _FOR_POSTGRESQL.on_conflict_do_update(
-        index_elements=UNIQUE, set_={"at": _FOR_POSTGRESQL.excluded.at}
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +80,7 @@ def keep(connection: Connection, one: Variant, *, at: datetime, bounds: Bounds) 
     if one.mark in seen:
         return False
     row = {"client": one.client, "person": one.person, "mark": one.mark, "at": _seconds(at)}
-    connection.execute(KEEP[connection.dialect.name], row)
+    put(connection, variant, row)  # a mark of the day before is one of today again
     return len(seen) == bounds.unnoticed
 
 
@@ -122,7 +115,7 @@ def _seen(connection: Connection, one: Variant, at: datetime) -> dict[str, str]:
     asked = {
         "of_client": one.client, "of_person": one.person, "since": _seconds(at - KEPT),
     }  # fmt: skip
-    return {row.mark: row.at for row in connection.execute(SEEN, asked)}
+    return {row.mark: row.at for row in SEEN.all(connection, asked)}
 
 
 def _seconds(at: datetime) -> str:

@@ -1,0 +1,80 @@
+"""Statements that are compiled once say and fail what SQLAlchemy's own say and fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, bindparam, insert, literal_column, select, text, update
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from loansvc.errors import LedgerUnavailable
+from loansvc.ledger.prepared import Prepared
+from loansvc.ledger.stores import database_errors, open_engine
+from loansvc.ledger.tables import metadata, payload, subject
+from tests import databases
+
+pytestmark = pytest.mark.usefixtures("both_databases")
+ADD = Prepared(insert(subject))
+OF = Prepared(select(subject).where(subject.c.pseudonym == bindparam("known_as")))
+ALL = Prepared(select(subject).order_by(subject.c.pseudonym))
+MOVE = Prepared(update(subject).where(subject.c.subject_ref == bindparam("old")).values(
+    subject_ref=bindparam("new")))  # fmt: skip
+ROWS = [{"pseudonym": name, "subject_ref": f"ref {name}"} for name in "ab"]
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    made = open_engine(databases.url_of(tmp_path), 500)
+    metadata.create_all(made)
+    return made
+
+
+def test_rows_have_their_columns_as_attributes(engine: Engine) -> None:
+    with engine.begin() as connection:
+        assert ADD.run_for(connection, ROWS) == 2
+        assert OF.first(connection, {"known_as": "b"}).subject_ref == "ref b"
+        assert OF.first(connection, {"known_as": "c"}) is None
+        assert [tuple(row) for row in ALL.all(connection)] == [("a", "ref a"), ("b", "ref b")]
+        assert MOVE.run(connection, {"old": "ref a", "new": "ref c"}) == 1
+        assert MOVE.run(connection, {"old": "ref a", "new": "ref c"}) == 0
+    with engine.begin() as connection:
+        assert ALL.first(connection).subject_ref == "ref c"
+
+
+def test_fixed_values_and_bytes_pass(engine: Engine) -> None:
+    fixed = Prepared(insert(payload).values(sequence=7, sealed=bindparam("data")))
+    find = Prepared(select(payload).where(payload.c.sequence == literal_column("7")))
+    with engine.begin() as connection:
+        fixed.run(connection, {"data": b"\x00\xff"})
+        assert tuple(find.first(connection)) == (7, b"\x00\xff")
+
+
+def test_it_belongs_to_the_transaction_of_its_connection(engine: Engine) -> None:
+    with engine.connect() as connection:
+        with connection.begin() as transaction:
+            ADD.run_for(connection, ROWS)
+            transaction.rollback()
+        assert ALL.all(connection) == []
+
+
+def test_an_error_is_the_one_that_sqlalchemy_tells_without_the_values(engine: Engine) -> None:
+    with engine.connect() as connection, pytest.raises(IntegrityError) as told:
+        ADD.run_for(connection, ROWS + ROWS)
+    assert "ref a" not in str(told.value).splitlines()[0]
+    with engine.connect() as connection, pytest.raises(LedgerUnavailable), database_errors():
+        Prepared(text("SELECT nothing FROM nowhere")).run(connection)
+
+
+def test_a_connection_that_was_lost_is_given_up(engine: Engine) -> None:
+    if engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has no server to lose")
+    with engine.connect() as connection, engine.connect() as other:
+        pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        with pytest.raises(OperationalError) as told:
+            ALL.all(connection)
+        assert told.value.connection_invalidated
+        assert connection.invalidated
+    with engine.connect() as connection:
+        assert ALL.all(connection) == []
