@@ -11,8 +11,11 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
@@ -24,16 +27,18 @@ from loansvc.errors import NotFound, SetupRefused
 from loansvc.ledger import Ledger, Writing
 from loansvc.ledger.administration import note
 from loansvc.ledger.chain import sha256
+from loansvc.ledger.prepared import Prepared
 from loansvc.ledger.tables import client_key
 
 ALGORITHMS = ("ed25519", "ecdsa-p256-sha256")  # as RFC 9421 names them
 MOST_ACTIVE = 2  # of one client, holder and scopes: the second is there to replace the first
 LONGEST_HOLDER = 64
+KNOWN_S = 1.0  # of the 5 s within which a revoked key is refused everywhere
+MOST_KNOWN = 1000
 SCOPES = ("decide", "read", "review", "outcome", "admin")
 _TOKEN = re.compile(r"lsk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-# Built once: every request asks it, and building one costs more than its answer.
-FIND = select(client_key).where(client_key.c.key_id == bindparam("id"))
+FIND = Prepared(select(client_key).where(client_key.c.key_id == bindparam("id")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +207,38 @@ def _enter(writing: Writing, key: ClientKey, secret: str, now: datetime) -> None
     )
 
 
+class Known:
+    """Keys that opened something a moment ago, so that not every request asks the ledger.
+
+    A key that is revoked meanwhile is refused once that moment is over, in every worker.
+    """
+
+    def __init__(self, ledger: Ledger, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._found: dict[str, tuple[ClientKey, float]] = {}  # by digest: no token is kept
+
+    def find(self, token: str, *, now: datetime) -> ClientKey | None:
+        """The usable key that this token opens, or None."""
+        digest = sha256(token.encode())
+        key, until = self._found.get(digest, (None, 0.0))
+        if key is None or self._clock() >= until:
+            asked_at = self._clock()
+            key = find(self._ledger, token, now=now)
+            if len(self._found) >= MOST_KNOWN:
+                self._found.clear()
+            if key is not None:
+                self._found[digest] = key, asked_at + KNOWN_S
+        return key if key is not None and key.usable_at(now) else None
+
+
 def find(ledger: Ledger, token: str, *, now: datetime) -> ClientKey | None:
     """The usable key that this token opens, or None."""
     match = _TOKEN.fullmatch(token)
     if match is None:
         return None
     with ledger.snapshot() as connection:
-        row = connection.execute(FIND, {"id": match[1]}).first()
+        row = FIND.first(connection, {"id": match[1]})
     digest = sha256(match[2].encode())
     # Compare even for an unknown id, so that time does not tell whether an id exists.
     fits = hmac.compare_digest(digest, row.secret_digest if row else sha256(b""))
@@ -236,7 +266,7 @@ def signing(ledger: Ledger, key_id: str, *, now: datetime) -> ClientKey | None:
 
 
 def _found(connection: Connection, key_id: str) -> ClientKey | None:
-    row = connection.execute(FIND, {"id": key_id}).first()
+    row = FIND.first(connection, {"id": key_id})
     return _key(row) if row else None
 
 
@@ -271,17 +301,15 @@ def revoke(ledger: Ledger, key_id: str, *, now: datetime, by: str = "") -> None:
         )  # fmt: skip
 
 
-def _key(row: object) -> ClientKey:
-    value = row._mapping  # type: ignore[attr-defined]  # a Row of `client_key`
-    revoked = value["revoked_at"]
+def _key(row: Any) -> ClientKey:
     return ClientKey(
-        key_id=value["key_id"],
-        client=value["client"],
-        scopes=tuple(value["scopes"].split()),
-        created_at=datetime.fromisoformat(value["created_at"]),
-        expires_at=datetime.fromisoformat(value["expires_at"]),
-        revoked_at=datetime.fromisoformat(revoked) if revoked else None,
-        holder=value["holder"],
-        algorithm=value["algorithm"],
-        public_key=value["public_key"],
+        key_id=row.key_id,
+        client=row.client,
+        scopes=tuple(row.scopes.split()),
+        created_at=datetime.fromisoformat(row.created_at),
+        expires_at=datetime.fromisoformat(row.expires_at),
+        revoked_at=datetime.fromisoformat(row.revoked_at) if row.revoked_at else None,
+        holder=row.holder,
+        algorithm=row.algorithm,
+        public_key=row.public_key,
     )

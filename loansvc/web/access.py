@@ -89,7 +89,7 @@ class Access:
         self._limits = Limits(
             per_minute=settings.rate_limit, workers=settings.workers, store=settings.rate_store
         )
-
+        self._known = keys.Known(root.ledger)
         self._bounds = Bounds(unnoticed=settings.probing_flag, most=settings.probing_limit)
 
     @classmethod
@@ -135,8 +135,7 @@ class Access:
         if not keys.is_token(token):
             raise self._unknown()
         self._check_way("key")
-        # Read on every request, so that a revoked key is refused at once in every worker.
-        key = keys.find(self._root.ledger, token, now=self._root.clock())
+        key = self._known.find(token, now=self._root.clock())
         if key is None:
             raise UnknownCredential
         return key

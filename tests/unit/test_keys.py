@@ -201,3 +201,36 @@ def test_the_successor_of_a_key_that_signs_needs_a_new_public_key(ledger: Ledger
         ledger, old.key_id, now=NOON, overlap=DAY, expires_at=NOON + DAY, public_key=other
     )
     assert (new.algorithm, new.public_key) == ("ed25519", other.strip())
+
+
+def test_a_key_that_opened_is_known_for_a_moment_and_not_once_it_expires(ledger: Ledger) -> None:
+    key, token = create(ledger, expires_at=NOON + DAY)
+    at = 100.0
+    known = keys.Known(ledger, clock=lambda: at)
+    assert known.find(token, now=NOON) == key
+    keys.revoke(ledger, key.key_id, now=NOON)
+    at += keys.KNOWN_S - 0.01
+    assert known.find(token, now=NOON) == key
+    assert known.find(token, now=NOON + DAY) is None
+    at += 0.01
+    assert known.find(token, now=NOON) is None
+
+
+def test_what_opens_nothing_is_asked_for_each_time(ledger: Ledger) -> None:
+    """A key that is made a moment after it was tried works at once."""
+    key, token = create(ledger)
+    known = keys.Known(ledger, clock=lambda: 100.0)
+    wrong = token[:-1] + ("A" if token[-1] != "A" else "B")
+    assert known.find(token, now=key.expires_at) is None
+    assert known.find(wrong, now=NOON) is None
+    assert known.find(token, now=NOON) == key
+    assert known.find(wrong, now=NOON) is None
+
+
+def test_known_are_so_many_keys_at_most(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "MOST_KNOWN", 2)
+    known = keys.Known(ledger, clock=lambda: 100.0)
+    for number in range(5):
+        key, token = create(ledger, client=f"bank-{number}")
+        assert known.find(token, now=NOON) == key
+        assert len(known._found) <= 2
