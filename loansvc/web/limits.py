@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from limits import RateLimitItemPerMinute
 from limits.errors import ConfigurationError, StorageError
-from limits.storage import MemoryStorage, Storage, storage_from_string
+from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
 from loansvc.errors import SetupRefused, TooManyTries
@@ -48,15 +49,39 @@ class Quota:
         }
 
 
+class Windows:
+    """Counts by name in this process; a name's window begins with its first count.
+
+    The library's own store in memory starts a thread for almost every count, which costs more
+    than all the rest of it.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()  # guards what follows
+        self._counts: dict[str, tuple[int, float]] = {}
+        self._forget_at = 0.0
+
+    def count(self, name: str) -> tuple[int, float]:
+        """How often that name was counted in its window, this time too, and when it ends."""
+        now = self._clock()
+        with self._lock:
+            if now >= self._forget_at:  # once a window: names may be anybody's addresses
+                self._counts = {n: c for n, c in self._counts.items() if now < c[1]}
+                self._forget_at = now + WINDOW_S
+            n, ends_at = self._counts.get(name, (0, 0.0))
+            counted = (n + 1, ends_at) if now < ends_at else (1, now + WINDOW_S)
+            self._counts[name] = counted
+        return counted
+
+
 class Limits:
     """The counters of this worker, or those that all share."""
 
     def __init__(self, *, per_minute: int, workers: int, store: str = "") -> None:
         self._most = per_minute
         self._workers = workers
-        self._own = FixedWindowRateLimiter(MemoryStorage())
-        # Around it: two threads could start the timer by which it forgets, which raises.
-        self._lock = threading.Lock()
+        self._own = Windows()
         self._shared = FixedWindowRateLimiter(_store(store)) if store else None
         self._shared_again_at = 0.0
 
@@ -64,12 +89,14 @@ class Limits:
         """Count a request of a client: whether it is taken, and what is left."""
         if self._shared is not None and time.monotonic() >= self._shared_again_at:
             try:
-                return self._hit(self._shared, client, share=1)
+                return self._shared_hit(self._shared, client)
             except StorageError as error:
                 self._shared_again_at = time.monotonic() + PAUSE_S
                 log.error("quotas are counted per worker: %s", type(error.storage_error).__name__)
-        with self._lock:
-            return self._hit(self._own, client, share=self._workers)
+        share = max(1, self._most // self._workers)
+        n, ends_at = self._own.count(f"client {client}")
+        left = min(self._most, max(0, share - n) * self._workers)
+        return Quota(n <= share, self._most, left, _seconds_until(ends_at))
 
     def wrong(self, address: str) -> None:
         """Count a try that opened nothing, in this worker.
@@ -77,19 +104,16 @@ class Limits:
         Raises:
             TooManyTries: there were too many from this address.
         """
-        item = RateLimitItemPerMinute(WRONG_TRIES)
-        with self._lock:
-            if self._own.hit(item, "wrong", address):
-                return
-            ends_at = self._own.get_window_stats(item, "wrong", address).reset_time
-        raise TooManyTries(retry_after_s=_seconds_until(ends_at))
+        n, ends_at = self._own.count(f"wrong {address}")
+        if n > WRONG_TRIES:
+            raise TooManyTries(retry_after_s=_seconds_until(ends_at))
 
-    def _hit(self, counter: FixedWindowRateLimiter, client: str, *, share: int) -> Quota:
-        """Count where one of `share` equal shares is counted."""
-        item = RateLimitItemPerMinute(max(1, self._most // share))
+    def _shared_hit(self, counter: FixedWindowRateLimiter, client: str) -> Quota:
+        """Count where all workers count."""
+        item = RateLimitItemPerMinute(self._most)
         taken = counter.hit(item, "client", client)
         stats = counter.get_window_stats(item, "client", client)
-        left = min(self._most, max(0, stats.remaining) * share)
+        left = min(self._most, max(0, stats.remaining))
         return Quota(taken, self._most, left, _seconds_until(stats.reset_time))
 
 

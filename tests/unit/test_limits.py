@@ -11,10 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from limits.storage import MemoryStorage
 
 from loansvc.errors import SetupRefused, TooManyTries
-from loansvc.web.limits import WRONG_TRIES, Limits, Quota
+from loansvc.web.limits import WRONG_TRIES, Limits, Quota, Windows
 
 
 def n_taken(limits: Limits, client: str, n: int) -> int:
@@ -116,15 +115,21 @@ def test_without_its_redis_a_worker_counts_for_itself(
     assert caplog.text.count("counted per worker") == 1
 
 
-def test_threads_that_count_at_once_count_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store's own timer could be started by two of them: RuntimeError, and a 500."""
-
-    def slowly(store: object, name: str, value: object) -> None:
-        object.__setattr__(store, name, value)
-        time.sleep(0.001)  # another thread may come between setting the timer and starting it
-
-    monkeypatch.setattr(MemoryStorage, "__setattr__", slowly, raising=False)
+def test_threads_that_count_at_once_count_right() -> None:
     limits = Limits(per_minute=100, workers=1)
     with ThreadPoolExecutor(16) as pool:
         taken = list(pool.map(lambda _: limits.take("bank").taken, range(200)))
     assert taken.count(True) == 100
+
+
+def test_a_window_begins_with_its_first_count_and_is_forgotten() -> None:
+    at = 1000.0
+    windows = Windows(lambda: at)
+    assert [windows.count("a"), windows.count("a")] == [(1, 1060.0), (2, 1060.0)]
+    at = 1059.9
+    assert windows.count("b") == (1, 1119.9)
+    at = 1060.0
+    assert windows.count("a") == (1, 1120.0)
+    at = 1180.0
+    windows.count("c")
+    assert list(windows._counts) == ["c"]
