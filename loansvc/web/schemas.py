@@ -55,6 +55,7 @@ from loansvc.web.fields import (
     YesNo,
     flawed,
 )
+from loansvc.web.flat import flat
 
 MOST_CREDENTIALS = 50
 MOST_DAYS_AHEAD = 366  # a loan that starts later is another application
@@ -205,6 +206,7 @@ class ApplicationSchema(StrictSchema):
 
 
 _SCHEMA = ApplicationSchema()  # built once: marshmallow would build a class anew for each load
+_FLAT = flat(_SCHEMA)
 
 
 def load_application(document: Any, *, today: date, village_codes: frozenset[str]) -> Application:
@@ -213,10 +215,13 @@ def load_application(document: Any, *, today: date, village_codes: frozenset[str
     Raises:
         InvalidApplication: with every field error there is, each by JSON pointer.
     """
-    try:
-        data, errors = _SCHEMA.load(document), []
-    except ValidationError as error:
-        data, errors = error.valid_data, flat_errors(error, "")
+    errors: list[FieldError] = []
+    data = _FLAT(document)
+    if data is None:
+        try:
+            data = _SCHEMA.load(document)
+        except ValidationError as error:
+            data, errors = error.valid_data, flat_errors(error, "")
     if isinstance(data, dict):
         errors += _cross_errors(data, today, village_codes)
     if errors:
