@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from loansvc.application import Application
-from loansvc.ledger import Ledger, Reading, Writing
+from loansvc.ledger import Ledger, Reading, Vault, Writing
 from loansvc.ledger.administration import note
-from loansvc.ledger.variants import Bounds, is_known, keep, variant_of
+from loansvc.ledger.variants import Bounds, Variant, is_known, keep, variant_of
 
 log = logging.getLogger("loansvc.probing")
 
@@ -27,13 +27,16 @@ class Watch:
     bounds: Bounds
     new_id: Callable[[datetime], str]
 
-    def decide(self, ledger: Writing, application: Application, *, at: datetime) -> None:
+    def variant(self, vault: Vault, application: Application) -> Variant:
+        """What is counted, told by the keys at hand; for this no transaction is needed."""
+        return variant_of(vault, application, client=self.client)
+
+    def decide(self, ledger: Writing, one: Variant, *, at: datetime) -> None:
         """Count what is decided, in its own transaction.
 
         Raises:
             ProbingLimit: nothing of it stays.
         """
-        one = variant_of(ledger.vault, application, client=self.client)
         if keep(ledger.connection, one, at=at, bounds=self.bounds):
             self._tell(ledger, at)
 
@@ -43,13 +46,12 @@ class Watch:
         Raises:
             ProbingLimit: it would be one too many.
         """
-        one = variant_of(ledger.vault, application, client=self.client)
+        one = self.variant(ledger.vault, application)
         return not is_known(ledger.connection, one, at=at, bounds=self.bounds)
 
     def preview(self, ledger: Ledger, application: Application, *, at: datetime) -> None:
         """Count a preview, which leaves nothing else behind."""
-        with ledger.reading() as reading:
-            one = variant_of(reading.vault, application, client=self.client)
+        one = self.variant(ledger.vault, application)
         with ledger.fleeting() as connection:
             is_noticed = keep(connection, one, at=at, bounds=self.bounds)
         if is_noticed:

@@ -154,16 +154,19 @@ class Underwriting:
             ApplicationIdReused, Erased, InvalidApplication, NoEditionInForce, ProbingLimit,
             LedgerUnavailable
         """
+        # Whatever needs no transaction comes before it: everybody else waits for it meanwhile.
+        dated = replace(application, applied_on=application.applied_on or self.today())
+        variant = watch.variant(self.ledger.vault, dated) if watch else None
         with self.ledger.writing() as ledger:
             entry = ledger.find(client, application.application_id)
             if entry is not None:
                 return _same_again(_recorded(ledger, entry), application), False
-            application = self._dated(application, most_days_back=MOST_DAYS_BACK)
+            application = self._dated(dated, most_days_back=MOST_DAYS_BACK)
             editions = self.registry.in_force(application.product, application.on)
             subject = ledger.subject_for(application.applicant.id_number)
             at = self.clock()
-            if watch is not None:
-                watch.decide(ledger, application, at=at)
+            if watch is not None and variant is not None:
+                watch.decide(ledger, variant, at=at)
             ledger.fund.lapse(stamp(at))
             exposure = exposure_of(ledger, subject, application, stamp(at))
             decision = verb.decide(application, editions, exposure)

@@ -170,20 +170,33 @@ class Application:
         return self.applied_on
 
 
+PLAIN = frozenset({int, str, bool})
+
+
 def to_record(value: Any) -> Any:
     """The JSON form of an application or a part of it: absent for None, ISO for dates.
 
     >>> to_record(Loan(amount_yuan=1, term_months=12, purpose="planting", repayment="harvest"))
     {'amount_yuan': 1, 'term_months': 12, 'purpose': 'planting', 'repayment': 'harvest'}
     """
-    if is_dataclass(value):
-        pairs = ((f.name, getattr(value, f.name)) for f in fields(value))
-        return {name: to_record(part) for name, part in pairs if part is not None}
-    if isinstance(value, date):
+    kind: Any = type(value)
+    if kind in PLAIN:
+        return value
+    if kind is date:
         return value.isoformat()
-    if isinstance(value, tuple):
+    if kind is tuple:
         return [to_record(part) for part in value]
-    return value
+    pairs = [(name, getattr(value, name)) for name in _field_names(kind)]
+    return {
+        name: part if type(part) in PLAIN else to_record(part)
+        for name, part in pairs
+        if part is not None
+    }
+
+
+@cache
+def _field_names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def from_record(record: Mapping[str, Any]) -> Application:

@@ -152,6 +152,11 @@ class Ledger:
         """Where it is; its text may hold a password."""
         return self._engine.url
 
+    @property
+    def vault(self) -> Vault:
+        """The outer keys of now."""
+        return self._vault.refresh()
+
     def close(self) -> None:
         """Give every connection back."""
         self._engine.dispose()

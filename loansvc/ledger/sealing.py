@@ -13,6 +13,7 @@ from typing import Any
 from loansvc.errors import LedgerDamaged
 from loansvc.ledger.ciphers import COMMERCIAL, INTERNATIONAL, seal, unseal
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 SCHEMAS = {INTERNATIONAL: 1, COMMERCIAL: 2}
 SUITE_OF = {schema: suite for suite, schema in SCHEMAS.items()}
 
@@ -30,7 +31,7 @@ class Subject:
 
     def seal(self, document: dict[str, Any], decision_id: str) -> bytes:
         """The sealed bytes of a payload, bound to its decision."""
-        data = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        data = _ENCODER.encode(document).encode()
         schema = SCHEMAS[self._suite]
         label = _label(decision_id, schema)
         return bytes([schema]) + seal(self._data_key, data, label, self._suite)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from loansvc.registry.documents import (
 
 __all__ = ["LOCK", "Registry", "read_document", "read_plain"]
 
+MOST_REMEMBERED = 512  # answers of `in_force`: four products, and the days that are asked about
 PLACE = ("kind", "product", "role", "valid_from")  # one edition for each
 
 
@@ -35,6 +37,7 @@ class Registry:
     def __init__(self, folder: Path, editions: Sequence[Edition[Any]]) -> None:
         self.folder = folder
         self.editions = tuple(editions)
+        self._in_force = lru_cache(MOST_REMEMBERED)(self._find)
         # The code table: every village of every register published.
         self.village_codes = frozenset(
             code for e in self.editions if e.kind == "villages" for code in e.content.villages
@@ -70,7 +73,9 @@ class Registry:
         Raises:
             NoEditionInForce: one of them is missing.
         """
+        return self._in_force(product, on, role)
 
+    def _find(self, product: str, on: date, role: str) -> Editions:
         def one(kind: str, of: str, role: str = "champion") -> Edition[Any]:
             return in_force(self.editions, kind=kind, product=of, role=role, on=on)
 

@@ -15,13 +15,14 @@ from loansvc.errors import LedgerUnavailable, LoanError, Overloaded
 from loansvc.web.strict_json import too_large
 
 log = logging.getLogger("loansvc.web")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 RETRY_AFTER_SECONDS = (1, 5)  # drawn between the two, so that callers do not all come back at once
 Chance = Callable[[int, int], int]  # a whole number from the first to the second, both included
 
 
 def answer(document: Any, status: int = 200, *, media_type: str = "application/json") -> Response:
     """A JSON response; nothing that is answered may be kept by a cache on the way."""
-    body = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    body = _ENCODER.encode(document)
     response = Response(body + "\n", status=status, content_type=media_type)
     response.headers["Cache-Control"] = "no-store"
     return response
