@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -93,25 +94,38 @@ def _traced(pid: int) -> bool:
 def test_a_slow_disk_is_try_again_and_no_pile(
     service: Service, measured: Callable[[str], None]
 ) -> None:
-    """Many clients, so that those who find no place are told so at once."""
+    """Many clients, so that those who find no place are told so at once.
+
+    The tracer alone slows every thread: liveness is measured under it with a quick disk as well.
+    """
     service.environment |= {"LOANSVC_CONCURRENCY": "4", "LOANSVC_QUEUE": "4"}
     service.start()
-    probes: list[float] = []
-    with traffic(service, n_clients=32) as load, injected(service, "fdatasync:delay_enter=1500000"):
-        until = time.monotonic() + 12
-        while time.monotonic() < until:
-            asked_at = time.monotonic()
-            assert service.get("/healthz").status == 200
-            probes.append(time.monotonic() - asked_at)
-            time.sleep(0.2)
+    with traffic(service, n_clients=32) as load:
+        with injected(service, "fdatasync:delay_enter=1"):
+            quick = probed(service, 6)
+        with injected(service, "fdatasync:delay_enter=1500000"):
+            slow = probed(service, 12)
     refused = sorted(a.seconds for a in load.attempts if a.status == 503)
     assert refused, "nobody was told to come back"
     said = survived(service, load)
     slowest = max(a.seconds for a in load.attempts)
     assert slowest < 8, "piled up"
     measured(f"{said}; slowest answer of any kind {slowest:.1f} s, median refusal "
-             f"{refused[len(refused) // 2] * 1000:.0f} ms, slowest liveness "
-             f"{max(probes) * 1000:.0f} ms")  # fmt: skip
+             f"{refused[len(refused) // 2] * 1000:.0f} ms; liveness, median and slowest, "
+             f"{median(slow):.0f} and {max(slow):.0f} ms, under the tracer with a quick disk "
+             f"{median(quick):.0f} and {max(quick):.0f} ms")  # fmt: skip
+
+
+def probed(service: Service, seconds: float) -> list[float]:
+    """How long each answer of liveness took for a while, in ms."""
+    taken: list[float] = []
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        asked_at = time.monotonic()
+        assert service.get("/healthz").status == 200
+        taken.append((time.monotonic() - asked_at) * 1000)
+        time.sleep(0.2)
+    return taken
 
 
 @pytest.mark.faults("F8", within_s=120)
