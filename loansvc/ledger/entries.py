@@ -20,7 +20,7 @@ from loansvc.ledger.book import Movement
 from loansvc.ledger.chain import Entry, entry_hash
 from loansvc.ledger.ciphers import digest
 from loansvc.ledger.fund import FundReading, FundWriting, Rebuilt
-from loansvc.ledger.prepared import Prepared
+from loansvc.ledger.prepared import Prepared, sent_together
 from loansvc.ledger.remains import ERASURES, NOT_ERASED, is_erased
 from loansvc.ledger.sealing import Subject
 from loansvc.ledger.stores import streamed
@@ -320,10 +320,11 @@ class Writing(Reading):
             "previous_hash": head.hash if head else GENESIS,
         }
         entry = Entry(**content, hash=entry_hash(content, suite))
-        ADD_ENTRY.run(self._connection, {**content, "hash": entry.hash})
-        ADD_PAYLOAD.run(self._connection, {"sequence": entry.sequence, "sealed": sealed})
-        self._move_head(entry, first=head is None)
-        self.fund.take(entry, payload)
+        with sent_together(self._connection):
+            ADD_ENTRY.run(self._connection, {**content, "hash": entry.hash})
+            ADD_PAYLOAD.run(self._connection, {"sequence": entry.sequence, "sealed": sealed})
+            self._move_head(entry, first=head is None)
+            self.fund.take(entry, payload)
         return entry
 
     def _move_head(self, entry: Entry, *, first: bool) -> None:

@@ -7,7 +7,8 @@ it carry each out anew costs several times what the database takes to answer.
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +21,10 @@ NONE: Values = {}
 
 
 class Prepared:
-    """One statement, with named parameters; those of a list cannot be expanded."""
+    """One statement, with named parameters; those of a list cannot be expanded.
+
+    It is run in the transaction that its connection has begun, and begins none by itself.
+    """
 
     def __init__(self, statement: Executable) -> None:
         self._statement = statement
@@ -68,6 +72,23 @@ class Prepared:
         row: Any = namedtuple("Row", names)  # type: ignore[misc]  # its fields are known only here
         make: Callable[[Sequence[Any]], Any] = row._make
         return make
+
+
+@contextmanager
+def sent_together(connection: Connection) -> Iterator[None]:
+    """What is run in the block goes to a server at once, and its errors come at the end.
+
+    Of nothing run in it the number of rows is known before that.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.pipeline():
+            yield
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _told(connection, "statements sent together", error) from error
 
 
 def _arguments(in_order: Sequence[str] | None, fixed: Values) -> Callable[[Values], Any]:

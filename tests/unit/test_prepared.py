@@ -9,7 +9,7 @@ from sqlalchemy import Engine, bindparam, insert, literal_column, select, text, 
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from loansvc.errors import LedgerUnavailable
-from loansvc.ledger.prepared import Prepared
+from loansvc.ledger.prepared import Prepared, sent_together
 from loansvc.ledger.stores import database_errors, open_engine
 from loansvc.ledger.tables import metadata, payload, subject
 from tests import databases
@@ -55,15 +55,33 @@ def test_it_belongs_to_the_transaction_of_its_connection(engine: Engine) -> None
         with connection.begin() as transaction:
             ADD.run_for(connection, ROWS)
             transaction.rollback()
-        assert ALL.all(connection) == []
+        with connection.begin():
+            assert ALL.all(connection) == []
 
 
 def test_an_error_is_the_one_that_sqlalchemy_tells_without_the_values(engine: Engine) -> None:
-    with engine.connect() as connection, pytest.raises(IntegrityError) as told:
+    with pytest.raises(IntegrityError) as told, engine.begin() as connection:
         ADD.run_for(connection, ROWS + ROWS)
     assert "ref a" not in str(told.value).splitlines()[0]
-    with engine.connect() as connection, pytest.raises(LedgerUnavailable), database_errors():
+    with pytest.raises(LedgerUnavailable), database_errors(), engine.begin() as connection:
         Prepared(text("SELECT nothing FROM nowhere")).run(connection)
+
+
+def test_what_is_sent_together_is_done_and_can_be_read(engine: Engine) -> None:
+    with engine.begin() as connection:
+        with sent_together(connection):
+            ADD.run_for(connection, ROWS)
+            assert OF.first(connection, {"known_as": "b"}).subject_ref == "ref b"
+        assert len(ALL.all(connection)) == 2
+
+
+def test_an_error_of_what_is_sent_together_comes_at_its_end_at_the_latest(engine: Engine) -> None:
+    with engine.connect() as connection, connection.begin() as transaction:
+        with pytest.raises(IntegrityError), sent_together(connection):
+            ADD.run_for(connection, ROWS + ROWS)
+        transaction.rollback()
+    with engine.begin() as connection:
+        assert ALL.all(connection) == []
 
 
 def test_a_connection_that_was_lost_is_given_up(engine: Engine) -> None:
