@@ -58,7 +58,7 @@ class Settings:
     threads: int = field(default=64, metadata=_about("threads of each worker"))
     concurrency: int = field(default=6, metadata=_about("requests that a worker works on at once"))
     queue: int = field(
-        default=24, metadata=_about("requests that wait for that; those after are told to retry")
+        default=32, metadata=_about("requests that wait for that; those after are told to retry")
     )
     proxy: str = field(
         default="",
