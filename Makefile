@@ -11,6 +11,8 @@ ARGS ?=
 
 VENV := .venv
 PEERS := .venv-peers
+SERVERS := .venv-servers
+SERVER_NAMES := fastapi bentoml mlserver mlflow litserve ray
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 # Wheels only: nothing is compiled here, and no setup script of a dependency runs.
@@ -60,6 +62,10 @@ bench-models: $(PEERS)/.peers ## Measure scorecards beside other models on the d
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=. \
 		$(PEERS)/bin/python -m tests.bench.models $(DATA) $(ARGS)
 
+.PHONY: bench-peers
+bench-peers: dev $(SERVER_NAMES:%=$(SERVERS)/%/.made) ## Measure the service beside model servers, ARGS="--peers fastapi"
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.peers.run $(SERVERS) $(ARGS)
+
 .PHONY: test-schemathesis
 test-schemathesis: dev ## Ask the built service 500 generated requests of each kind, three times
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/e2e/test_schemathesis.py -m slow -s -p no:xdist
@@ -97,6 +103,9 @@ lock: ## Write the locks anew from pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml --extra peers --constraints requirements/build.txt \
 		--constraints requirements/serve.txt \
 		--output-file requirements/peers.txt
+	for name in $(SERVER_NAMES); do \
+		$(LOCK) --group $$name --output-file requirements/servers/$$name.txt || exit 1; \
+	done
 
 # optbinning and the others: large, and not to be mixed with ours.
 $(PEERS)/.peers: requirements/peers.txt
@@ -106,9 +115,16 @@ $(PEERS)/.peers: requirements/peers.txt
 		--only-binary :all: -r requirements/peers.txt
 	@touch $@
 
+# Model servers do not agree on versions: one environment each.
+$(SERVERS)/%/.made: requirements/servers/%.txt
+	$(PYTHON) -m venv --clear $(SERVERS)/$*
+	$(SERVERS)/$*/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes \
+		--only-binary :all: -r $<
+	@touch $@
+
 .PHONY: clean
 clean: ## Remove .venv, caches and build output; var/ stays
-	rm -rf $(VENV) $(PEERS) build dist schemathesis-report
+	rm -rf $(VENV) $(PEERS) $(SERVERS) build dist schemathesis-report
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,0 +1,264 @@
+"""loansvc beside model servers that answer with the same model, each in its own environment.
+
+    make bench-peers [ARGS="--peers fastapi,ray --seconds 5"]
+
+One core for the server (its workers are pinned to it), the other for the load. Rounds take turns:
+a bare gunicorn reply, loansvc (a whole new decision, on disk), the peer (`predict_proba` of one
+record, nothing recorded). Ratios of one run can be compared; times of two runs cannot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loansvc.settings import shipped
+from tests.bench.connections import Taken, drive, request
+from tests.bench.peers.model import write
+from tests.bench.test_decide_speed import BARE
+from tests.e2e.service import Service, children, free_port
+from tests.load import DECISIONS, an_application
+
+GOOD = frozenset({200, 201})
+CONNECTIONS = (1, 8, 32)
+N_ROUNDS = 3
+MOST_PER_S = 4_000  # requests that are made beforehand, for each second
+START_S = 120.0
+SERVER_CORE, LOAD_CORE = "0", {1}
+ON_ONE_CORE = ("taskset", "-c", SERVER_CORE)
+QUIET = {
+    "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0", "BENTOML_DO_NOT_TRACK": "True",
+    "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "no_proxy": "*",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Peer:
+    """How a server is started, and what it is asked."""
+
+    name: str
+    command: Callable[[Path, int, Path], list[str]]  # environment's bin, port, scratch folder
+    path: str = "/predict"
+    body: Callable[[dict[str, Any]], Any] = lambda record: record
+
+
+def _mlserver(bin_: Path, port: int, scratch: Path) -> list[str]:
+    settings = {"http_port": port, "grpc_port": free_port(), "metrics_port": free_port(),
+                "host": "127.0.0.1", "parallel_workers": 0, "debug": False}  # fmt: skip
+    (scratch / "settings.json").write_text(json.dumps(settings))
+    model = {"name": "score", "implementation": "tests.bench.peers.serve_mlserver.Score"}
+    (scratch / "model-settings.json").write_text(json.dumps(model))
+    return [str(bin_ / "mlserver"), "start", str(scratch)]
+
+
+def _mlflow(bin_: Path, port: int, scratch: Path) -> list[str]:
+    out = scratch / "model"
+    subprocess.run([bin_ / "python", "-m", "tests.bench.peers.serve_mlflow", out], check=True)
+    return [str(bin_ / "mlflow"), "models", "serve", "-m", str(out), "-p", str(port),
+            "--env-manager", "local", "--workers", "1"]  # fmt: skip
+
+
+def _columns(record: dict[str, Any]) -> dict[str, Any]:
+    """The record as the Open Inference Protocol has it: a tensor for each column."""
+    return {
+        "parameters": {"content_type": "pd"},
+        "inputs": [
+            {"name": name, "shape": [1], "data": [value],
+             "datatype": "BYTES" if isinstance(value, str) else "INT64",
+             "parameters": {"content_type": "str"} if isinstance(value, str) else None}
+            for name, value in record.items()
+        ],
+    }  # fmt: skip
+
+
+PEERS = (
+    Peer("fastapi", lambda bin_, port, _: [
+        str(bin_ / "uvicorn"), "tests.bench.peers.serve_fastapi:app", "--port", str(port),
+        "--log-level", "warning"]),
+    Peer("bentoml", lambda bin_, port, _: [
+        str(bin_ / "bentoml"), "serve", "tests.bench.peers.serve_bentoml:Score", "--host",
+        "127.0.0.1", "--port", str(port)], body=lambda record: {"record": record}),
+    Peer("mlserver", _mlserver, "/v2/models/score/infer", _columns),
+    Peer("mlflow", _mlflow, "/invocations", lambda record: {"dataframe_records": [record]}),
+    Peer("litserve", lambda bin_, port, _: [
+        str(bin_ / "python"), "-m", "tests.bench.peers.serve_litserve", str(port)]),
+    Peer("ray", lambda bin_, port, _: [
+        str(bin_ / "python"), "-m", "tests.bench.peers.serve_ray", str(port)]),
+)  # fmt: skip
+
+
+@dataclass
+class Server:
+    """One that runs: where, how long it took to answer, and what it is sent."""
+
+    name: str
+    port: int
+    request_of: Callable[[int], bytes]
+    start_s: float
+    pid: int
+
+
+@contextmanager
+def started(
+    name: str, command: list[str], request_of: Callable[[int], bytes], port: int, log: Path,
+    environment: Mapping[str, str] = os.environ,
+) -> Iterator[Server]:  # fmt: skip
+    """A server until the end of the block, pinned to its core."""
+    began = time.perf_counter()
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [*ON_ONE_CORE, *command], stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+            env=environment,
+        )  # fmt: skip
+    try:
+        while not _answers(port, request_of(0)):
+            if process.poll() is not None or time.perf_counter() - began > START_S:
+                said = log.read_text(errors="replace")[-3_000:]
+                raise SystemExit(f"{name} does not answer:\n{said}")
+            time.sleep(0.05)
+        yield Server(name, port, request_of, time.perf_counter() - began, process.pid)
+    finally:
+        for pid in (process.pid, *_family(process.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+
+
+def _answers(port: int, data: bytes) -> bool:
+    with suppress(OSError, AssertionError):
+        taken = drive(port, lambda _: data, n_connections=1, seconds=0)
+        return taken.statuses.keys() <= GOOD
+    return False
+
+
+def _family(pid: int) -> list[int]:
+    """Every process below this one."""
+    return [p for child in children(pid) for p in (child, *_family(child))]
+
+
+def pss_mb(pid: int) -> float:
+    """What the process and all below it hold, each shared page counted once among them."""
+    total_kb = 0
+    for one in (pid, *_family(pid)):
+        with suppress(OSError):
+            lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
+            total_kb += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total_kb / 1024
+
+
+@contextmanager
+def bare(scratch: Path) -> Iterator[Server]:
+    """A constant reply of gunicorn's sync worker."""
+    (scratch / "bare.py").write_text(BARE)
+    port, sent = free_port(), request("/", b"")
+    command = [sys.executable, "-m", "gunicorn", "-w", "1", "-k", "sync", "-b", f"127.0.0.1:{port}",
+               "--log-level", "error", "--chdir", str(scratch), "bare:app"]  # fmt: skip
+    with started("bare", command, lambda _: sent, port, scratch / "bare.log") as server:
+        yield server
+
+
+@contextmanager
+def ours(scratch: Path) -> Iterator[Server]:
+    """loansvc with one worker: every request a new application, decided and recorded."""
+    service = Service(
+        scratch / "home", shipped("models"), LOANSVC_WORKERS="1", LOANSVC_LOG_LEVEL="error",
+        LOANSVC_CONCURRENCY="32", LOANSVC_QUEUE="256",
+    )  # fmt: skip
+    service.run("keys", "list")  # makes the home
+    began = time.perf_counter()
+    try:
+        service.start(*ON_ONE_CORE)
+        start_s = time.perf_counter() - began
+        bearer = f"Authorization: Bearer {service.key}"
+
+        def request_of(number: int) -> bytes:
+            return request(DECISIONS, an_application(number), bearer)
+
+        yield Server("loansvc", service.port, request_of, start_s, service.pid)
+    finally:
+        service.close()
+
+
+def measured(servers: list[Server], seconds: float, numbers: Iterator[int]) -> dict[Any, Taken]:
+    """By server and connections, rounds taken in turn."""
+    found: dict[Any, Taken] = {}
+    for n in CONNECTIONS:
+        for _, server in itertools.product(range(N_ROUNDS), servers):
+            made = [server.request_of(next(numbers)) for _ in range(round(seconds * MOST_PER_S))]
+            taken = drive(server.port, made.__getitem__, n_connections=n, seconds=seconds)
+            assert taken.statuses.keys() <= GOOD, (server.name, taken.statuses)
+            found.setdefault((server.name, n), Taken()).add(taken)
+    return found
+
+
+def show(found: dict[Any, Taken], servers: list[Server]) -> None:
+    """Print what one peer, loansvc and the bare reply did in the same minutes."""
+    heads = (f"{n:>2}: per s, p50, p99 ms " for n in CONNECTIONS)
+    print(f"\n{'':<10}", *heads, "PSS MB start s", sep=" | ")
+    for server in servers:
+        taken = [found[server.name, n] for n in CONNECTIONS]
+        figures = (
+            f"{t.per_s:7.0f} {t.percentile_ms(50):6.1f} {t.percentile_ms(99):7.1f}" for t in taken
+        )
+        ends = f"{pss_mb(server.pid):7.0f}{server.start_s:7.1f}"
+        print(f"{server.name:<10}", *figures, ends, sep=" | ")
+    them = servers[-1].name
+    for n in CONNECTIONS[1:]:
+        us, theirs, floor = (found[name, n] for name in ("loansvc", them, "bare"))
+        print(
+            f"at {n}: loansvc {us.per_s / theirs.per_s:.0f} times {them}, "
+            f"{us.per_s / floor.per_s:.2f} of bare; p99 "
+            f"{us.percentile_ms(99) / theirs.percentile_ms(99):.2f} of {them}'s"
+        )
+
+
+def beside(peer: Peer, bin_: Path, scratch: Path, record: dict[str, Any], asked: Any) -> None:
+    """One peer, with loansvc and the bare reply taking turns with it."""
+    folder = scratch / peer.name
+    folder.mkdir()
+    found = {"VIRTUAL_ENV": str(bin_.parent), "PATH": f"{bin_}:{os.environ['PATH']}"}
+    port, sent = free_port(), request(peer.path, json.dumps(peer.body(record)).encode())
+    command = peer.command(bin_, port, folder)
+    with (
+        bare(folder) as floor,
+        ours(folder) as us,
+        started(
+            peer.name, command, lambda _: sent, port, folder / "log", os.environ | found
+        ) as them,
+    ):
+        servers = [floor, us, them]
+        show(measured(servers, asked.seconds, itertools.count(1)), servers)
+
+
+def main() -> None:
+    """Measure every peer that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("environments", type=Path)
+    parser.add_argument("--peers", default=",".join(peer.name for peer in PEERS))
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each round")
+    asked = parser.parse_args()
+    os.sched_setaffinity(0, LOAD_CORE)
+    with tempfile.TemporaryDirectory(prefix="loansvc-peers-") as made:
+        scratch = Path(made)
+        os.environ.update(QUIET, MODEL_FOLDER=made, PYTHONPATH=str(Path.cwd()))
+        record = write(scratch)
+        for peer in PEERS:
+            if peer.name in asked.peers.split(","):
+                bin_ = asked.environments.absolute() / peer.name / "bin"
+                beside(peer, bin_, scratch, record, asked)
+
+
+if __name__ == "__main__":
+    main()
