@@ -97,8 +97,12 @@ lock: ## Write the locks anew from pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml --extra train --constraints requirements/build.txt \
 		--constraints requirements/serve.txt \
 		--output-file requirements/train.txt
+	$(LOCK) pyproject.toml --extra portfolio --constraints requirements/build.txt \
+		--constraints requirements/train.txt \
+		--output-file requirements/portfolio.txt
 	$(LOCK) pyproject.toml --extra dev --constraints requirements/build.txt \
 		--constraints requirements/train.txt --constraints requirements/postgres.txt \
+		--constraints requirements/portfolio.txt \
 		--output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --extra peers --constraints requirements/build.txt \
 		--constraints requirements/serve.txt \

@@ -13,11 +13,12 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from loansvc.card_sql import double
 from loansvc.errors import TableRefused
 from loansvc.scorecard import pd_ppm
+from loansvc.scorecard.slots import HIGHEST_PD_SCORE, LOWEST_PD_SCORE
 from loansvc.training.card import Card
-from loansvc.training.export import HIGHEST_PD_SCORE, LOWEST_PD_SCORE
-from loansvc.training.export.sql import DIALECTS, _double
+from loansvc.training.export.sql import DIALECTS
 from tests.property.export_cards import card_of, nasty
 from tests.unit.test_training_columns import DOCUMENT
 
@@ -141,7 +142,7 @@ def test_sqlite_reads_every_double_to_the_last_bit() -> None:
     numbers = [b for b in bits if math.isfinite(b)] + [0.1, 1e-7, 5e-324, 1.7e308, -0.3, 1e22]
     numbers += [chance.uniform(-1e6, 1e6) for _ in range(500)]
     for number in numbers:
-        query = "SELECT " + _double(number, "sqlite").sql("sqlite")
+        query = "SELECT " + double(number, "sqlite").sql("sqlite")
         assert database.execute(query).fetchone() == (number,)
     database.close()
 

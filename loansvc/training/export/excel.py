@@ -25,7 +25,8 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from loansvc.scorecard import ODDS, POINTS_TO_DOUBLE, SCORE_AT_ODDS, ScoredCharacteristic
-from loansvc.training.export import HIGHEST_PD_SCORE, LOWEST_PD_SCORE, as_doubles, check_fits
+from loansvc.scorecard.slots import HIGHEST_PD_SCORE, LOWEST_PD_SCORE, as_doubles
+from loansvc.training.export import check_fits
 from loansvc.training.export.bundle import zipped
 
 if TYPE_CHECKING:

@@ -16,14 +16,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from loansvc.scorecard import ScoredCharacteristic, pd_ppm
-from loansvc.training.export import (
-    HIGHEST_PD_SCORE,
-    LOWEST_PD_SCORE,
-    as_doubles,
-    check_fits,
-    free_name,
-    reachable,
-)
+from loansvc.scorecard.slots import HIGHEST_PD_SCORE, LOWEST_PD_SCORE, as_doubles, reachable
+from loansvc.training.export import check_fits, free_name
 
 if TYPE_CHECKING:
     from loansvc.training.card import Card

@@ -12,14 +12,8 @@ from xml.etree import ElementTree as Xml
 
 from loansvc.reasons import MOST_REASONS
 from loansvc.scorecard import ODDS, POINTS_TO_DOUBLE, SCORE_AT_ODDS, Scorecard, ScoredCharacteristic
-from loansvc.training.export import (
-    HIGHEST_PD_SCORE,
-    LOWEST_PD_SCORE,
-    as_doubles,
-    check_fits,
-    free_name,
-    slots_in_order,
-)
+from loansvc.scorecard.slots import HIGHEST_PD_SCORE, LOWEST_PD_SCORE, as_doubles, slots_in_order
+from loansvc.training.export import check_fits, free_name
 
 if TYPE_CHECKING:
     from loansvc.training.card import Card

@@ -12,29 +12,16 @@ characteristic, their sum. What the databases do differently is settled in the f
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from loansvc.card_sql import case_of, pd_of, utf8mb4, whole
 from loansvc.errors import TableRefused
-from loansvc.scorecard import (
-    ODDS,
-    POINTS_TO_DOUBLE,
-    SCORE_AT_ODDS,
-    ScoredCharacteristic,
-    pd_ppm,
-)
-from loansvc.training.export import (
-    HIGHEST_PD_SCORE,
-    LOWEST_PD_SCORE,
-    as_doubles,
-    check_fits,
-    free_name,
-    reachable,
-    slots_in_order,
-)
+from loansvc.scorecard import ScoredCharacteristic
+from loansvc.scorecard.slots import reachable
+from loansvc.training.export import check_fits, free_name
 
 if TYPE_CHECKING:
     from loansvc.training.card import Card
@@ -96,24 +83,24 @@ def to_sql(
         typed.append(exp.and_(*(_is_number(_column("a", n)) for n in numbers)).as_("is_number"))
 
     parts: list[tuple[str, exp.Expr]] = [
-        (of.name, _case(of, _column("v", inputs[of.name]), dialect, _whole_at(of)))
+        (of.name, case_of(of, _column("v", inputs[of.name]), dialect, _whole_at(of)))
         for of in scorecard.characteristics
     ]
     for pair in scorecard.pairs:
         parts.append((
             f"{pair.rows.name}*{pair.columns.name}",
-            _case(
+            case_of(
                 pair.rows, _column("v", inputs[pair.rows.name]), dialect,
                 # The default holds the pair of this turn; mypy cannot infer such a lambda's type.
-                lambda row, pair=pair: _case(  # type: ignore[misc]
+                lambda row, pair=pair: case_of(  # type: ignore[misc]
                     pair.columns, _column("v", inputs[pair.columns.name]), dialect,
-                    lambda column: _whole(pair.points[row][column]),
+                    lambda column: whole(pair.points[row][column]),
                 ),
             ),
         ))  # fmt: skip
     pointed: list[exp.Expr] = [_column("v", alias) for alias in keys.values()]
     pointed += [part.as_(f"p{i}") for i, (_, part) in enumerate(parts, 1)]
-    total: exp.Expr = _whole(scorecard.base_points)
+    total: exp.Expr = whole(scorecard.base_points)
     for i in range(1, len(parts) + 1):
         total = exp.Add(this=total, expression=_column("p", f"p{i}"))
     if dialect == "sqlite" and numbers:
@@ -122,7 +109,10 @@ def to_sql(
 
     taken = list(kept)
     last = [_column("s", alias).as_(name, quoted=True) for name, alias in keys.items()]
-    answers = {"score": _column("s", "score"), "pd": _pd(*reachable(scorecard), dialect)}
+    answers = {
+        "score": _column("s", "score"),
+        "pd": pd_of(_column("s", "score"), *reachable(scorecard), dialect),
+    }
     for name, answer in answers.items():
         taken.append(free_name(name, taken))
         last.append(answer.as_(taken[-1], quoted=True))
@@ -193,7 +183,7 @@ def _is_number(raw: exp.Expr) -> exp.Expr:
 def _text_of(raw: exp.Expr, dialect: str) -> exp.Expr:
     """The column as text, byte by byte; of a column of floats, 3.0 as '3' and NaN as NULL."""
     if dialect == "mysql":
-        return exp.Cast(this=_utf8mb4(raw), to=exp.DataType.build("binary", "mysql"))
+        return exp.Cast(this=utf8mb4(raw), to=exp.DataType.build("binary", "mysql"))
     text: exp.Expr = exp.cast(raw.copy(), "text")
     function, *names = FLOATS[dialect]
     kind: exp.Expr = exp.Anonymous(this=function, expressions=[raw.copy()])
@@ -218,137 +208,5 @@ def _text_of(raw: exp.Expr, dialect: str) -> exp.Expr:
     return exp.Collate(this=exp.paren(told), expression=exp.Var(this=COLLATIONS[dialect]))
 
 
-# --- the bins ------------------------------------------------------------------------------------
-
-
 def _whole_at(of: ScoredCharacteristic) -> Callable[[int], exp.Expr]:
-    return lambda slot: _whole(of.bins[slot].points)
-
-
-def _case(
-    of: ScoredCharacteristic,
-    value: exp.Expr,
-    dialect: str,
-    points: Callable[[int], exp.Expr],
-) -> exp.Expr:
-    """The points of the bin that holds the value; the first WHEN that fits is the right one."""
-    *first, (_, last) = list(slots_in_order(of))
-    case = exp.Case()
-    for kind, slot in first:
-        case = case.when(_holds(of, kind, slot, value.copy(), dialect), points(slot), copy=False)
-    return case.else_(points(last), copy=False)
-
-
-def _holds(
-    of: ScoredCharacteristic, kind: str, slot: int, value: exp.Expr, dialect: str
-) -> exp.Expr:
-    bin_ = of.bins[slot]
-    if kind == "missing":
-        return exp.Is(this=value, expression=exp.null())
-    if kind == "range":
-        return exp.LT(this=value, expression=_double(float(of.cuts[slot]), dialect))
-    if kind == "values":
-        listed = [_double(v, dialect) for v in as_doubles(bin_.values)]
-    else:
-        listed = [_word(w, dialect) for w in bin_.words]
-    return exp.In(this=value, expressions=listed)
-
-
-def _whole(points: int) -> exp.Expr:
-    return exp.Literal.number(points)
-
-
-def _double(value: float, dialect: str) -> exp.Expr:
-    """A double that is this one to the last bit.
-
-    SQLite reads more than 15 digits, or great and small exponents, one step off at times; a whole
-    number times or by powers of two it reads and reckons exactly.
-    """
-    shortest = repr(abs(value))
-    digits, _, exponent = shortest.partition("e")
-    n_digits = len(digits.replace(".", "").strip("0"))
-    # Clinger 1990: up to 15 digits and 10**22 both factors are exact, so one rounding is left.
-    if dialect != "sqlite" or (n_digits <= 15 and abs(int(exponent or 0)) <= 6):
-        literal = shortest if exponent else f"{digits.removesuffix('.0')}e0"
-        number: exp.Expr = exp.Literal.number(literal)
-    else:
-        number = _by_powers_of_two(abs(value))
-    return exp.Neg(this=number) if value < 0 else number
-
-
-def _by_powers_of_two(value: float) -> exp.Expr:
-    mantissa, exponent = math.frexp(value)
-    number: exp.Expr = exp.Literal.number(f"{int(mantissa * 2**53)}.0")
-    exponent -= 53
-    kind = exp.Mul if exponent > 0 else exp.Div
-    left = abs(exponent)
-    while left:
-        step = min(left, 62)  # 2**62 is the greatest that every SQLite reads as a whole number
-        number = kind(this=number, expression=exp.Literal.number(f"{2**step}.0"))
-        left -= step
-    return exp.paren(number)
-
-
-def _word(word: str, dialect: str) -> exp.Expr:
-    """A word. In hexadecimal where a setting decides what a backslash or a quote means."""
-    is_plain = word.isprintable() and not any(c in word for c in "\\'\"")
-    if dialect == "mysql" and not (is_plain and word.isascii()):
-        if is_plain:  # whatever the connection's character set
-            return _utf8mb4(exp.Literal.string(word))
-        return exp.HexString(this=word.encode().hex())
-    if dialect == "spark" and not is_plain:
-        return exp.cast(exp.HexString(this=word.encode().hex()), "text")
-    return exp.Literal.string(word)
-
-
-def _utf8mb4(text: exp.Expr) -> exp.Expr:
-    to = exp.DataType(this=exp.DataType.Type.CHARACTER_SET, kind=exp.Var(this="utf8mb4"))
-    return exp.Cast(this=text, to=to)
-
-
-# --- the PD --------------------------------------------------------------------------------------
-
-
-def _pd(lowest: int, highest: int, dialect: str) -> exp.Expr:
-    """The PD: whole parts per million, by one correctly rounded division by a million.
-
-    The formula is the card's own. For no score does it come nearer than 0.00005 to a half, and a
-    power in float64 is off by 0.000000001 at most: rounding gives the same whole number. SQLite
-    need not have POWER: it gets the table.
-    """
-    score = _column("s", "score")
-    million = exp.Literal.number("1e6")
-    if dialect == "sqlite":
-        case = exp.Case(this=score)
-        low, high = (min(max(s, LOWEST_PD_SCORE), HIGHEST_PD_SCORE) for s in (lowest, highest))
-        scores = [s for s in range(low, high + 1) if 1 < pd_ppm(s) < 999_999]
-        for s in scores:
-            case = case.when(_whole(s), _whole(pd_ppm(s)), copy=False)
-        is_low = exp.LT(this=score.copy(), expression=_whole(SCORE_AT_ODDS))
-        rest = exp.Case().when(score.copy().is_(exp.null()), exp.null())
-        rest = rest.when(is_low, _whole(999_999))
-        ppm = rest.else_(_whole(1))
-        return exp.Div(this=case.else_(ppm) if scores else ppm, expression=million)
-    number: exp.Expr = exp.cast(score, "double")
-    if lowest < LOWEST_PD_SCORE or highest > HIGHEST_PD_SCORE:  # or the power would overflow
-        number = _between(number, f"{LOWEST_PD_SCORE}e0", f"{HIGHEST_PD_SCORE}e0")
-    doublings = exp.Div(
-        this=exp.paren(exp.Sub(this=number, expression=exp.Literal.number(f"{SCORE_AT_ODDS}e0"))),
-        expression=exp.Literal.number(f"{POINTS_TO_DOUBLE}e0"),
-    )
-    odds = exp.Mul(
-        this=exp.Literal.number(f"{ODDS}e0"),
-        expression=exp.Pow(this=exp.Literal.number("2e0"), expression=doublings),
-    )
-    exact = exp.Div(
-        this=million.copy(),
-        expression=exp.paren(exp.Add(this=exp.Literal.number("1e0"), expression=odds)),
-    )
-    half_up = exp.Floor(this=exp.Add(this=exact, expression=exp.Literal.number("0.5e0")))
-    return exp.Div(this=_between(half_up, "1e0", "999999e0"), expression=million)
-
-
-def _between(value: exp.Expr, low: str, high: str) -> exp.Expr:
-    """LEAST and GREATEST by name: sqlglot would write DuckDB's with tests for NULL around them."""
-    least = exp.Anonymous(this="LEAST", expressions=[value, exp.Literal.number(high)])
-    return exp.Anonymous(this="GREATEST", expressions=[least, exp.Literal.number(low)])
+    return lambda slot: whole(of.bins[slot].points)

@@ -1,0 +1,112 @@
+"""portfolio: many applications at once, from files to files, recorded nowhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from loansvc.application import PRODUCTS
+from loansvc.cli.days import a_day
+from loansvc.cli.decisions import as_json, print_json
+from loansvc.errors import SetupRefused
+from loansvc.registry import Registry
+from loansvc.settings import Settings
+from loansvc.underwriting import now
+
+
+@click.group()
+def portfolio() -> None:
+    """Score or decide many applications at once, by SQL, recorded nowhere."""
+
+
+@portfolio.command()
+@click.argument("given", metavar="IN")
+@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--product", type=click.Choice(PRODUCTS), default=PRODUCTS[0], show_default=True)
+@click.option("--on", type=a_day, help="By the editions in force that day. Default: today.")
+@click.option("--columns", type=click.Choice(("score", "decision")), default="decision",
+              show_default=True, help="Score, PD and grade alone, or everything.")  # fmt: skip
+@click.option("--key", "keys", multiple=True, help="Columns to give back. Default: application_id.")
+@click.option("--format", "format_", type=click.Choice(("parquet", "csv", "ndjson")),
+              default="parquet", show_default=True, help="Of the parts in a folder.")  # fmt: skip
+@click.option("--memory", default="1GB", show_default=True, help="The ceiling of the process.")
+@click.option("--threads", type=click.IntRange(1, 256), default=2, show_default=True)
+@click.option("--again", is_flag=True, help="Begin anew; leave out what OUT holds of another run.")
+@as_json
+def score(
+    given: str, out: Path, *, product: str, on: datetime | None, columns: str,
+    keys: tuple[str, ...], format_: str, memory: str, threads: int, again: bool, json_: bool,
+) -> None:  # fmt: skip
+    """Score the applications in IN, a file, a folder or a glob, into OUT.
+
+    IN is parquet, CSV or NDJSON. OUT is a folder of parts, or one file by its ending. A run that
+    was ended goes on with the parts that lack. What is wrong with a row stands in *.rejects.csv.
+    """
+    with _engine():
+        from loansvc.portfolio.run import Order, memory_bytes
+        from loansvc.portfolio.run import score as run
+    registry = Registry.open(Settings.from_environment().models_folder)
+    day = on.date() if on else now().date()
+    order = Order(
+        given=given, out=out, editions=registry.in_force(product, day),
+        village_codes=registry.village_codes, on=day, only_score=columns == "score",
+        keys=keys or None, format=format_, memory_bytes=memory_bytes(memory), threads=threads,
+        again=again,
+    )  # fmt: skip
+    with _bar() as progress:
+        summary = run(order, progress=progress)
+    if json_:
+        print_json(asdict(summary))
+        return
+    click.echo(f"{summary.rows:,} scored   {summary.rejected:,} rejected   {out}")
+    if summary.taken_over:
+        click.echo(f"  {summary.taken_over} of {summary.parts} parts were there from before")
+    if summary.missing:
+        click.echo(f"  no such column, so known of nobody: {', '.join(summary.missing)}")
+    references = summary.editions
+    named = (f"{kind} {references[kind]['valid_from']}" for kind in references)
+    click.echo(f"  under {' · '.join(named)}")
+
+
+@contextmanager
+def _engine() -> Iterator[None]:
+    """Around what needs DuckDB: an install that only serves has none.
+
+    Raises:
+        SetupRefused: a package of others cannot be imported. One of ours is our own mistake.
+    """
+    try:
+        yield
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] == "loansvc":
+            raise
+        raise SetupRefused(
+            f"Portfolio runs need more packages ({error.name or error}). "
+            "Run: pip install 'loansvc[portfolio]', or make dev in a checkout"
+        ) from error
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[float], None]]:
+    """A bar on standard error that goes to where the run is, where a person looks on."""
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=1000, label="Scoring", file=sys.stderr, hidden=hidden) as bar:
+        at = 0
+
+        def progress(share: float) -> None:
+            nonlocal at
+            step = int(1000 * share) - at
+            if step > 0:
+                at += step
+                bar.update(step)
+
+        yield progress
+
+
+COMMANDS = (portfolio,)

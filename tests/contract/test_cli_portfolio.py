@@ -1,0 +1,88 @@
+"""`loansvc portfolio score`: what it prints, and how it says no."""
+
+from __future__ import annotations
+
+import builtins
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.portfolio_rows import GOOD, arrow
+from tests.shell import run
+
+ROW = {"application_id": "A-1", "village_code": "340521102200", **GOOD}
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    pq.write_table(arrow([ROW, {**ROW, "purpose": "gambling"}]), tmp_path / "in.parquet")
+    return tmp_path / "in.parquet"
+
+
+def test_what_is_printed(
+    table: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = table.parent / "out"
+    status, said, _ = run(capfd, monkeypatch, "portfolio", "score", table, out, "--on",
+                          "2026-12-05")  # fmt: skip
+    assert status == 0
+    first, missing, under = said.splitlines()
+    assert first == f"1 scored   1 rejected   {out}"
+    assert missing.startswith("  no such column, so known of nobody: guarantee_start, loan_start,")
+    assert under == (
+        "  under scorecard 2026-12-01 · villages 2026-12-01 · policy 2026-11-26 · rates 2019-08-20"
+    )
+
+
+def test_as_json(
+    table: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, said, _ = run(capfd, monkeypatch, "portfolio", "score", table, table.parent / "out.csv",
+                     "--columns", "score", "--on", "2026-12-05", "--json")  # fmt: skip
+    document = json.loads(said)
+    assert (document["rows"], document["rejected"], document["parts"]) == (1, 1, 1)
+    assert document["editions"]["scorecard"]["digest"].startswith("sha256:")
+    assert (
+        (table.parent / "out.csv").read_text().startswith("application_id,row,score,pd_12m,grade")
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        pytest.param(["--on", "2019-07-01"], 1, "is in force on 2019-07-01", id="too early"),
+        pytest.param(["--memory", "1MB"], 1, "Give 300MB or more", id="too little memory"),
+        pytest.param(["--key", "nobody"], 1, "Column 'nobody' is not in the table", id="no key"),
+        pytest.param(["--product", "gift"], 2, "is not one of", id="no product"),
+    ],
+)
+def test_refusals_are_one_line(
+    table: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str], status: int, says: str,
+) -> None:  # fmt: skip
+    out = table.parent / "out"
+    given = ["--on", date(2026, 12, 5).isoformat(), *arguments]
+    left, _, err = run(capfd, monkeypatch, "portfolio", "score", table, out, *given)
+    assert left == status
+    assert says in err
+    assert "Traceback" not in err
+
+
+def test_an_install_that_only_serves_says_what_lacks(
+    table: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = builtins.__import__
+
+    def without(name: str, *rest: Any) -> Any:
+        if name == "loansvc.portfolio.run":
+            raise ModuleNotFoundError("No module named 'duckdb'", name="duckdb")
+        return whole(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    status, _, err = run(capfd, monkeypatch, "portfolio", "score", table, table.parent / "out")
+    assert status == 1
+    assert "pip install 'loansvc[portfolio]'" in err
