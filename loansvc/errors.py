@@ -11,6 +11,7 @@
     ├── ReviewRefused             likewise; or one person would do two's  409, 403
     ├── InvalidErasure            an erasure asked for needs correcting   422
     ├── ErasureRefused            the law keeps what is to be erased      409
+    ├── BatchRefused              a batch cannot be taken or cancelled    409, 413, 422, 429
     ├── NotFound                  no such thing, or not yours             404
     ├── Erased                    its person was erased                   410
     ├── Unauthenticated, Forbidden                                        401, 403
@@ -204,6 +205,29 @@ class ReviewRefused(LoanError):
         super().__init__(self.texts[code], errors=errors)
         self.code = code
         self.status = 403 if code == "four_eyes" else 409
+
+
+class BatchRefused(LoanError):
+    """A batch cannot be taken, or not be cancelled any more. `code` says why."""
+
+    texts: ClassVar[Mapping[str, tuple[int, str]]] = {
+        "batch_id_reused": (409, "This batch_id was used before for other rows. "
+                            "Give each batch an id of its own."),
+        "batch_replaced": (409, "The same batch was sent again before this one had arrived whole. "
+                           "See GET /v1/batches/{batch_id}"),
+        "batch_done": (409, "Every row of this batch is decided: nothing is left to be cancelled. "
+                       "See GET /v1/batches/{batch_id}/results"),
+        "batch_too_large": (413, "The batch has more rows or bytes than one may have here. "
+                            "Send it in several batches."),
+        "empty_batch": (422, "The batch has no rows. Send one application a line."),
+        "too_many_batches": (429, "As many batches of this client wait as may. "
+                             "Send it again when one of them is done."),
+    }  # fmt: skip
+
+    def __init__(self, code: str) -> None:
+        self.status, text = self.texts[code]
+        super().__init__(text)
+        self.code = code
 
 
 class NotFound(LoanError):

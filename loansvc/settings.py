@@ -82,6 +82,14 @@ class Settings:
     probing_limit: int = field(
         default=20, metadata=_about("variants of one person a client may try in a day at all")
     )
+    batch_rows: int = field(default=100_000, metadata=_about("rows that a batch may have"))
+    batch_mb: int = field(default=200, metadata=_about("megabytes that a batch may have"))
+    batch_queue: int = field(
+        default=4, metadata=_about("batches of one client that may wait at once")
+    )
+    batch_days: int = field(
+        default=7, metadata=_about("days after which a batch that is over is dropped")
+    )
     operator: str = field(
         default="", metadata=_about("who is at the shell; default: the login name")
     )

@@ -31,6 +31,7 @@ from loansvc.exposure import exposure_of
 from loansvc.ledger import Entry, Ledger, Reading, Subject, Writing
 from loansvc.ledger.acts import Act
 from loansvc.ledger.erasure import reapply
+from loansvc.ledger.variants import Variant
 from loansvc.policy import Fund
 from loansvc.probing import Watch
 from loansvc.registry import Registry
@@ -158,19 +159,36 @@ class Underwriting:
         dated = replace(application, applied_on=application.applied_on or self.today())
         variant = watch.variant(self.ledger.vault, dated) if watch else None
         with self.ledger.writing() as ledger:
-            entry = ledger.find(client, application.application_id)
-            if entry is not None:
-                return _same_again(_recorded(ledger, entry), application), False
-            application = self._dated(dated, most_days_back=MOST_DAYS_BACK)
-            editions = self.registry.in_force(application.product, application.on)
-            subject = ledger.subject_for(application.applicant.id_number)
-            at = self.clock()
-            if watch is not None and variant is not None:
-                watch.decide(ledger, variant, at=at)
-            ledger.fund.lapse(stamp(at))
-            exposure = exposure_of(ledger, subject, application, stamp(at))
-            decision = verb.decide(application, editions, exposure)
-            return self._record(ledger, subject, application, exposure, decision, client, at), True
+            return self.decide_within(
+                ledger, application, client=client, watch=watch, variant=variant
+            )
+
+    def decide_within(
+        self, ledger: Writing, application: Application, *, client: str, watch: Watch | None = None,
+        variant: Variant | None = None,
+    ) -> tuple[Recorded, bool]:  # fmt: skip
+        """`decide` within a write transaction of the caller's: on disk when that has ended.
+
+        `variant`: which one the application is, if it was worked out before. After a refusal the
+        caller undoes what was written since before the call.
+
+        Raises:
+            as `decide`
+        """
+        entry = ledger.find(client, application.application_id)
+        if entry is not None:
+            return _same_again(_recorded(ledger, entry), application), False
+        application = self._dated(application, most_days_back=MOST_DAYS_BACK)
+        editions = self.registry.in_force(application.product, application.on)
+        subject = ledger.subject_for(application.applicant.id_number)
+        at = self.clock()
+        if watch is not None:
+            variant = variant or watch.variant(ledger.vault, application)
+            watch.decide(ledger, variant, at=at)
+        ledger.fund.lapse(stamp(at))
+        exposure = exposure_of(ledger, subject, application, stamp(at))
+        decision = verb.decide(application, editions, exposure)
+        return self._record(ledger, subject, application, exposure, decision, client, at), True
 
     def _record(
         self, ledger: Writing, subject: Subject, application: Application, exposure: Exposure,

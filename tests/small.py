@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from loansvc.application import PRODUCTS, Application
+from loansvc.batching.working import Working
 from loansvc.decision import Editions
 from loansvc.editions import to_text
 from loansvc.ledger import Ledger
@@ -151,6 +152,26 @@ def small_underwriting(
     home = folder / "home"
     ledger = Ledger.open(databases.url_of(home), home=home, create=True)
     return Underwriting(Registry.open(models or small_models(folder)), ledger, clock=clock)
+
+
+def a_worker(root: Underwriting, **changes: Any) -> Working:
+    """A worker on this underwriting."""
+
+    def read(document: Any) -> Application:
+        codes = root.registry.village_codes
+        return load_application(document, today=root.today(), village_codes=codes)
+
+    return Working(root, read, **changes)
+
+
+def all_worked(worker: Working) -> int:
+    """Decide all that waits; how many rows those were."""
+    return sum(piece.n_rows for piece in iter(worker.piece, None))
+
+
+def lines_of(*documents: Any) -> bytes:
+    """The body of a batch."""
+    return b"".join(json.dumps(document).encode() + b"\n" for document in documents)
 
 
 def with_fund(root: Underwriting, capital_yuan: int) -> Lending:

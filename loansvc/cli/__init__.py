@@ -33,6 +33,7 @@ from loansvc.cli import (
     validating,
     vaults,
     villages,
+    working,
 )
 from loansvc.errors import LoanError
 
@@ -62,6 +63,7 @@ for _group in (
     keys,
     audit,
     villages,
+    working,
 ):
     for _command in _group.COMMANDS:
         loansvc.add_command(_command)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from sqlalchemy import select
 from loansvc.errors import ErasureRefused, LedgerUnavailable, SetupRefused
 from loansvc.ledger import Ledger, tables, variants
 from loansvc.ledger.administration import INSTALLATION
+from loansvc.ledger.batches import OPEN, Batches
 from loansvc.ledger.chain import Entry
 from loansvc.ledger.entries import NO_EDITIONS, Writing, entry_of
 from loansvc.ledger.remains import ERASURES, remainder_of
@@ -29,6 +30,7 @@ from loansvc.ledger.remains import ERASURES, remainder_of
 # Why, in the words of PIPL art. 47 (1) to (5); `reapplied` after an older copy was put back.
 REASONS = ("purpose_met", "service_ended", "period_over", "withdrawn", "unlawful", "by_law")
 REAPPLIED = "reapplied"
+_BATCH = tables.batch.c
 LIST = "erasures"  # the file's name, in the folder of the ledger's keys
 
 
@@ -128,14 +130,17 @@ def on_list(ledger: Ledger) -> dict[str, str]:
     Raises:
         SetupRefused: the file is not what was written.
     """
+    return {line["subject"]: line["entry"] for line in _lines(ledger)}
+
+
+def _lines(ledger: Ledger) -> Iterator[dict[str, str]]:
     path = _list_of(ledger)
     if not path.exists():
-        return {}
-    found = {}
+        return
     for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
         try:
             document = json.loads(line)
-            found[str(document["subject"])] = str(document["entry"])
+            yield {name: str(document[name]) for name in ("subject", "entry", "at")}
         except (ValueError, KeyError, TypeError, RecursionError):
             # Cut off by a crash, alone or before the next one; the ledger has what it said.
             if line.startswith(b'{"subject"') or not line.strip():
@@ -144,7 +149,6 @@ def on_list(ledger: Ledger) -> dict[str, str]:
                 f"{path}: line {number} is no line of the list of erasures. Restore the newest "
                 "copy of this file: without it an older copy of the ledger brings people back."
             ) from None
-    return found
 
 
 def _list_of(ledger: Ledger) -> Path:
@@ -160,6 +164,7 @@ def reapply(ledger: Ledger, *, at: str, new_id: Callable[[], str]) -> list[Entry
         SetupRefused: the list is not what was written.
     """
     listed = on_list(ledger)
+    times = {line["subject"]: line["at"] for line in _lines(ledger)}
     key = tables.subject_key.c.subject_ref
     with ledger.snapshot() as connection:
         known = {row.application_id: entry_of(row) for row in connection.execute(ERASURES)}
@@ -167,11 +172,26 @@ def reapply(ledger: Ledger, *, at: str, new_id: Callable[[], str]) -> list[Entry
         there = select(key).where(key.in_(older)).order_by(key)
         back = list(connection.execute(there).scalars()) if older else []
     again = [e for ref in back for e in _again(ledger, ref, listed[ref], at=at, entry_id=new_id())]
+    if older:
+        # A copy of before may hold waiting rows of whoever was erased since: they are sent again.
+        _cancel_batches(ledger, before=max(times[ref] for ref in older), at=at)
     unlisted = [entry for ref, entry in known.items() if ref not in listed]
     if again or unlisted:
         ledger.leave_no_trace()
         keep_on_list(ledger, [*unlisted, *again])
     return again
+
+
+def _cancel_batches(ledger: Ledger, *, before: str, at: str) -> None:
+    with ledger.snapshot() as connection:
+        waits = connection.execute(
+            select(_BATCH.number).where(_BATCH.state.in_(OPEN), _BATCH.received_at < before)
+        ).first()
+    if waits is not None:
+        with ledger.writing() as writing:
+            batches = Batches(writing.connection, writing.vault)
+            batches.cancel_all(received_before=before, at=at)
+        ledger.leave_no_trace()
 
 
 def _again(ledger: Ledger, ref: str, first: str, *, at: str, entry_id: str) -> list[Entry]:

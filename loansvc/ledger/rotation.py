@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from loansvc.errors import SetupRefused
 from loansvc.ledger import Ledger, tables, vault
 from loansvc.ledger.administration import INSTALLATION, note
+from loansvc.ledger.batches import Batches, n_wrapped
 from loansvc.ledger.entries import Reading, Writing
 from loansvc.ledger.fund import INSTITUTION, parties_of
 from loansvc.ledger.vault import Vault
@@ -52,7 +53,8 @@ def needed_by(connection: Connection, purpose: str, version: int) -> int:
         "pseudonym": (count.where(_SUBJECT.pseudonym.like(start)),),
         "chain": (count.where(tables.chain_head.c.mac.like(start)),),
     }
-    return sum(connection.execute(q).scalar_one() for q in questions.get(purpose, ()))
+    n_batches = n_wrapped(connection, version) if purpose == "key_encryption" else 0
+    return n_batches + sum(connection.execute(q).scalar_one() for q in questions.get(purpose, ()))
 
 
 def rotate(
@@ -132,6 +134,18 @@ def _wrap_again(ledger: Ledger) -> Iterator[int]:
         yield len(rows)
 
 
+def _wrap_all_again(ledger: Ledger) -> Iterator[int]:
+    """Wrap the keys of people and of batches again."""
+    yield from _wrap_again(ledger)
+    while True:
+        with ledger.writing() as writing:
+            batches = Batches(writing.connection, writing.vault)
+            n_wrapped_again = batches.wrap_again(BATCH["key_encryption"])
+        if not n_wrapped_again:
+            return
+        yield n_wrapped_again
+
+
 def _name_again(ledger: Ledger) -> Iterator[int]:
     """Give every person a pseudonym, and every relation a mark, under the current version."""
     after = ""
@@ -187,7 +201,7 @@ def _mark_again(ledger: Ledger) -> Iterator[int]:
 
 
 BRING: dict[str, Callable[[Ledger], Iterator[int]]] = {
-    "key_encryption": _wrap_again, "pseudonym": _name_again, "chain": _mark_again,
+    "key_encryption": _wrap_all_again, "pseudonym": _name_again, "chain": _mark_again,
 }  # fmt: skip
 
 

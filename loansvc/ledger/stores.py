@@ -44,7 +44,7 @@ SHORT_WAIT_MS = 3  # SQLite sleeps 1 and 2 ms, then says busy
 TRACE_WAIT_MS = 200  # for readers and writers to let go of the log; they wait meanwhile
 BEGIN_READING, BEGIN_WRITING = Prepared(text("BEGIN")), Prepared(text("BEGIN IMMEDIATE"))
 # What an erasure deletes from; PostgreSQL writes these anew to leave nothing of it behind.
-ERASED_FROM = ("subject", "subject_key", "commitment", "related", "variant")
+ERASED_FROM = ("subject", "subject_key", "commitment", "related", "variant", "batch", "batch_row")
 
 
 def is_there(url: str) -> bool:

@@ -19,6 +19,9 @@ The payloads of the last three are sealed with a key of the institution, which i
 `variant` are kept for minutes and for a day. `commitment`, `fund_account` and `related` are a
 projection: worked out from the entries in the same transaction, so that a decision reads the fund
 at once; `ledger verify` works them out anew.
+
+`batch` and `batch_row` are no part of the record: applications that wait to be decided, sealed with
+the key of their batch, and what became of each, until the batch is dropped (`batches.py`).
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ from sqlalchemy import (
 
 metadata = MetaData()
 ID = String(40).with_variant(String(64), "postgresql")  # SQLite minds no length
+MOMENT = Integer().with_variant(BigInteger, "postgresql")  # milliseconds since 1970
 
 entry = Table(
     "entry",
@@ -215,4 +219,40 @@ variant = Table(
     Column("person", String(96), primary_key=True),
     Column("mark", String(96), primary_key=True),
     Column("at", String(32), nullable=False, index=True),
+)
+
+batch = Table(
+    "batch",
+    metadata,
+    Column("number", MOMENT, primary_key=True, autoincrement=False),
+    Column("client", String(64), nullable=False),
+    Column("batch_id", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("received_at", String(32), nullable=False),
+    Column("ended_at", String(32), nullable=False),
+    Column("n_rows", Integer, nullable=False),
+    Column("next_row", Integer, nullable=False),
+    Column("n_approve", Integer, nullable=False),
+    Column("n_refer", Integer, nullable=False),
+    Column("n_decline", Integer, nullable=False),
+    Column("n_refused", Integer, nullable=False),
+    Column("touched", MOMENT, nullable=False),
+    Column("leased_by", String(32), nullable=False),
+    Column("leased_until", MOMENT, nullable=False),
+    Column("key_version", Integer, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("batch_client", "client", "batch_id", unique=True),
+    Index("batch_turn", "state", "touched"),
+)
+
+batch_row = Table(
+    "batch_row",
+    metadata,
+    Column("number", MOMENT, primary_key=True, autoincrement=False),
+    Column("row", Integer, primary_key=True, autoincrement=False),
+    Column("status", Integer, nullable=False),
+    Column("person", String(64), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("batch_row_person", "number", "person"),
 )

@@ -12,7 +12,7 @@ from flask import Flask, Response, g, request
 from loansvc.identifiers import holds_id_number
 from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting
-from loansvc.web import api, docs, outcomes, privacy, probes, problems, receipts, reviews
+from loansvc.web import api, batches, docs, outcomes, privacy, probes, problems, receipts, reviews
 from loansvc.web.access import Access
 from loansvc.web.admission import Admission
 from loansvc.web.logs import PatientHandler
@@ -68,6 +68,7 @@ def create_app(
     app.register_blueprint(reviews.blueprint)
     app.register_blueprint(receipts.blueprint)
     app.register_blueprint(privacy.blueprint)
+    batches.install(app, settings or Settings())
     app.register_blueprint(docs.blueprint)
     return app
 

@@ -23,7 +23,7 @@ from loansvc.underwriting import Underwriting, new_id
 from loansvc.web import signatures, tokens
 from loansvc.web.issuers import Issuers
 from loansvc.web.limits import Limits
-from loansvc.web.requests import body_bytes, caller_address
+from loansvc.web.requests import body_bytes, caller_address, is_streamed
 
 Args = ParamSpec("Args")
 ACCEPT_SIGNATURE = (
@@ -153,8 +153,9 @@ class Access:
         def is_new(key_id: str, nonce: str, until: datetime) -> bool:
             return nonces.is_new(ledger, key_id, nonce, now=now, expires_at=until)
 
+        body = None if is_streamed() else body_bytes()
         return signatures.key_of(
-            request, body_bytes(), public_url=self._public_url, now=now, is_new=is_new,
+            request, body, public_url=self._public_url, now=now, is_new=is_new,
             find=lambda key_id: keys.signing(ledger, key_id, now=now),
         )  # fmt: skip
 

@@ -10,18 +10,21 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from flask import Flask, g, request
 
 from loansvc.errors import Overloaded
 from loansvc.settings import Settings
-from loansvc.web.requests import body_bytes, is_from
+from loansvc.web.requests import body_bytes, is_from, is_streamed
 
 log = logging.getLogger("loansvc.web")
 LONGEST_WAIT_SECONDS = 0.3
 OLDEST_SECONDS = 2.0  # since the proxy took the request: after that its caller has gone
 LOG_EVERY_SECONDS = 1.0
+MOST_UPLOADS = 4  # at once: each holds a thread while it comes
+PATIENCE_SECONDS, PAUSE_SECONDS = 5.0, 0.05  # of a part of a long request
 # What answers without waiting: nothing here writes, and readiness keeps its answer for a second.
 PROBES = frozenset({"probes.healthz", "probes.readyz", "probes.version"})
 _START = re.compile(r"t=([0-9]{10}(?:\.[0-9]{1,6})?)", re.ASCII)
@@ -40,6 +43,7 @@ class Admission:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._free = threading.Semaphore(n_working)
+        self._uploads = threading.Semaphore(MOST_UPLOADS)
         self._n_waiting = n_waiting
         self._wait_s = wait_s
         self._proxy = proxy
@@ -55,6 +59,7 @@ class Admission:
         admission = cls(
             n_working=settings.concurrency, n_waiting=settings.queue, proxy=settings.proxy
         )
+        app.extensions["admission"] = admission
         app.before_request(admission.enter)
         app.teardown_request(lambda _error: admission.leave())
         return admission
@@ -66,7 +71,7 @@ class Admission:
             Overloaded: there is none, or the caller has waited too long already.
             InvalidRequest: the body cannot be read whole, or is too long.
         """
-        if request.endpoint in PROBES:
+        if request.endpoint in PROBES or is_streamed():
             return
         body_bytes()  # however slowly it comes, while it holds a thread and no place
         if self._too_old() or not self.take():
@@ -93,6 +98,37 @@ class Admission:
         finally:
             with self._lock:
                 self.n_waiting_now -= 1
+
+    @contextmanager
+    def upload(self) -> Iterator[None]:
+        """Hold one of the few threads that may read a long body at once.
+
+        Raises:
+            Overloaded: they are all taken.
+        """
+        if not self._uploads.acquire(blocking=False):
+            raise Overloaded
+        try:
+            yield
+        finally:
+            self._uploads.release()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """A place for a part of a long request, waited for behind whoever else waits.
+
+        Raises:
+            Overloaded: there was none for PATIENCE_SECONDS.
+        """
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not self.take():
+            if time.monotonic() > until:
+                raise Overloaded
+            time.sleep(PAUSE_SECONDS)
+        try:
+            yield
+        finally:
+            self.give_back()
 
     def give_back(self) -> None:
         """Let the next one in."""

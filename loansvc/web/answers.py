@@ -7,6 +7,8 @@ from typing import Any
 
 from loansvc.application import PRODUCTS
 from loansvc.editions import COUNTY, EVERY_KIND, KINDS, ROLES, SAID
+from loansvc.ledger.batches import OUTCOMES as BATCH_OUTCOMES
+from loansvc.ledger.batches import STATES as BATCH_STATES
 from loansvc.ledger.chain import NAMES
 from loansvc.ledger.commitments import KINDS as OUTCOME_KINDS
 from loansvc.ledger.commitments import STATES as LOAN_STATES
@@ -326,6 +328,18 @@ CHECKPOINT = _object(
     }
 )  # fmt: skip
 
+BATCH = _object(
+    {
+        "batch_id": TEXT,
+        "state": _one_of(BATCH_STATES),
+        "received_at": TEXT,
+        "ended_at": _or_null(TEXT),
+        "rows": WHOLE,
+        "rows_over": WHOLE,
+        "counts": _object(dict.fromkeys(BATCH_OUTCOMES, WHOLE)),
+        "results_to": WHOLE,
+    }
+)
 SCHEMAS: dict[str, Schema] = {
     "Decision": _object(DECISION, optional=tuple(ACTS)),
     "PreviewAnswer": _object(PREVIEW),
@@ -373,6 +387,15 @@ SCHEMAS: dict[str, Schema] = {
             "dispute": _or_null(DISPUTE_MARK),
             "data": _list(_object(DISPUTE, optional=("due_on",))),
         }
+    ),
+    "Batch": BATCH,
+    "BatchPage": _object(
+        {"data": _list(_ref("Batch")), "has_more": TRUTH, "next": _or_null(TEXT)}
+    ),
+    "BatchResult": _object(
+        {"row": WHOLE, "application_id": _or_null(TEXT), "status": WHOLE,
+         "decision": _ref("Decision"), "problem": _ref("Problem")},
+        optional=("decision", "problem"),
     ),
     "Fund": FUND,
     "Receipt": RECEIPT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -15,9 +16,10 @@ from loansvc.decision import Exposure, decide
 from loansvc.editions import COUNTY, EVERY_KIND, ROLES
 from loansvc.errors import ApplicationIdReused, FieldError, InvalidApplication, LoanError
 from loansvc.ledger.acts import STATES
+from loansvc.ledger.batches import STATES as STATES_OF_BATCHES
 from loansvc.policy import OUTCOMES
 from loansvc.underwriting import Underwriting, body_of
-from loansvc.web import answers, reviews
+from loansvc.web import answers, batches, reviews
 from loansvc.web.examples import example_application
 from loansvc.web.fields import Day, Parties, Pattern, Text, Whole, Word, Words, YesNo
 from loansvc.web.outcomes import OutcomeSchema
@@ -38,10 +40,11 @@ ERRORS = {
     405: "This address does not take that method.",
     409: "An id was used before with other content, or the record says otherwise.",
     410: "Its person was erased: nothing of it can be shown.",
-    413: "The body is larger than 64 KiB.",
-    415: "The body is not declared as JSON.",
+    413: "The body is larger than 64 KiB, or a batch than it may be here.",
+    415: "The body is not declared as JSON, or a batch not as NDJSON.",
     422: "Some fields need correcting; all are named.",
-    429: "Too much within a minute, or too many variants of one person within a day.",
+    429: "Too much within a minute, too many variants of one person within a day, or batches that "
+    "wait.",
     500: "An error on our side; nothing was recorded unless a repeat says so.",
     503: "Overloaded, or the ledger cannot be reached; send the same request again.",
 }
@@ -92,7 +95,9 @@ def openapi_document(underwriting: Underwriting) -> dict[str, Any]:
         spec.components.schema(name, schema)
     for status, says in ERRORS.items():
         spec.components.response(f"Refusal{status}", _refusal(status, says))
-    for path, operations in {**_paths(_examples(underwriting)), **_review_paths()}.items():
+    examples = _examples(underwriting)
+    paths = {**_paths(examples), **_review_paths(), **_batch_paths(examples)}
+    for path, operations in paths.items():
         for operation in operations.values():
             operation["tags"] = [_tag(path)]
         spec.path(path=path, operations=operations)
@@ -105,6 +110,8 @@ def _tag(path: str) -> str:
     """The heading under which an address stands."""
     if path.startswith(("/v1/decisions", "/v1/previews", "/v1/reviews", "/v1/checkpoints")):
         return "Decisions"
+    if path.startswith("/v1/batches"):
+        return "Batches"
     if path.startswith("/v1/erasures"):
         return "Privacy"
     return "What is in force" if path.startswith("/v1/") else "Service"
@@ -437,6 +444,55 @@ def _review_paths() -> dict[str, Any]:
                               {200: _answer("ReviewPage", "A page.")}, READ_ERRORS,
                               parameters=[state, *PAGE_PARAMETERS])},
     }  # fmt: skip
+
+
+def _batch_paths(examples: dict[str, Any]) -> dict[str, Any]:
+    """Many applications at once, decided later."""
+    one = _parameter(
+        "batch_id", "path", {"type": "string", "pattern": f"^{batches.ID}$"}, "As it was given."
+    )
+    given = _query("batch_id", one["schema"], "Your own id of it; one is made if there is none.")
+    state = _query("state", {"type": "string", "enum": list(STATES_OF_BATCHES)}, "Only these.")
+    number = {"type": "integer", "minimum": 1}
+    rows = [
+        _query("from", {**number, "maximum": 999_999_999}, "The first row; 1."),
+        _query("limit", {**number, "maximum": batches.MOST_RESULTS}, "Rows at most; 10,000."),
+    ]
+    good = [examples["applications"][name]["value"] for name in ("approve", "refer")]
+    lines = "".join(json.dumps(document, ensure_ascii=False) + "\n" for document in good)
+    return {
+        "/v1/batches": {
+            "post": _operation(
+                "sendBatch", "Send many applications, to be decided later", "decide",
+                {202: _answer("Batch", "It waits, on disk."),
+                 200: _answer("Batch", "The same batch again: where it stands.")},
+                (*WRITE_ERRORS, 409), at_length=batches.RECEIVE_SAYS, parameters=[given],
+                requestBody={"required": True, "content": _lines(
+                    "Application", examples={"two": {"value": lines}})}),
+            "get": _operation("listBatches", "Batches of this client, newest first", "read",
+                              {200: _answer("BatchPage", "A page.")}, READ_ERRORS,
+                              parameters=[state, *PAGE_PARAMETERS])},
+        "/v1/batches/{batch_id}": {
+            "get": _operation("getBatch", "Where a batch stands", "read",
+                              {200: _answer("Batch", "It.")}, (*READ_ERRORS, 404),
+                              at_length=batches.BATCH_SAYS, parameters=[one])},
+        "/v1/batches/{batch_id}/cancel": {
+            "post": _operation("cancelBatch", "Decide no further row of a batch", "decide",
+                               {200: _answer("Batch", "It, cancelled.")},
+                               (*READ_ERRORS, 404, 409, 413), at_length=batches.CANCEL_SAYS,
+                               parameters=[one])},
+        "/v1/batches/{batch_id}/results": {
+            "get": _operation("getBatchResults", "What became of its rows, one a line", "read",
+                              {200: {"description": "In order, as far as they are over.",
+                                     "content": _lines("BatchResult")}}, (*READ_ERRORS, 404),
+                              at_length=batches.RESULTS_SAYS, parameters=[one, *rows])},
+    }  # fmt: skip
+
+
+def _lines(schema: str, **extra: Any) -> dict[str, Any]:
+    """NDJSON: no JSON Schema says it, so the one of a line stands beside it."""
+    content = {"schema": {"type": "string", "minLength": 1}, "x-schema-of-a-line": _ref(schema)}
+    return {batches.MEDIA_TYPE: {**content, **extra}}
 
 
 def _said(name: str, says: str, schema: str, at_length: str, examples: Any) -> dict[str, Any]:

@@ -13,23 +13,31 @@ from loansvc.errors import FieldError, InvalidRequest
 from loansvc.web.schemas import flat_errors
 from loansvc.web.strict_json import MOST_BYTES, loads, too_large
 
+# Bodies that their view reads itself, piece by piece as they come (web/lines.py).
+STREAMED = frozenset({"batches.receive"})
+
+
+def is_streamed() -> bool:
+    """Whether the body of this request is too long to be read at once."""
+    return request.endpoint in STREAMED
+
 
 def json_document() -> Any:
     """The request's JSON document, read strictly."""
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise InvalidRequest(
-            "Send the body as it is, without Content-Encoding.",
-            code="unsupported_media_type",
-            status=415,
-        )
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if request.mimetype != "application/json" or charset not in ("utf-8", "utf8"):
-        raise InvalidRequest(
-            "Send JSON in UTF-8 with Content-Type: application/json.",
-            code="unsupported_media_type",
-            status=415,
-        )
+    check_media_type("JSON", "application/json")
     return loads(body_bytes())
+
+
+def check_media_type(what: str, *media_types: str) -> None:
+    """Refuse a body that is declared as something else, or is not sent as it is."""
+    says = ""
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        says = "Send the body as it is, without Content-Encoding."
+    elif request.mimetype not in media_types or charset not in ("utf-8", "utf8"):
+        says = f"Send {what} in UTF-8 with Content-Type: {media_types[0]}."
+    if says:
+        raise InvalidRequest(says, code="unsupported_media_type", status=415)
 
 
 def check_host() -> None:
@@ -82,11 +90,11 @@ def query_of(schema: type[Schema]) -> dict[str, Any]:
     try:
         query: dict[str, Any] = fields.load(request.args.to_dict())
     except ValidationError as error:
-        raise _InvalidQuery(flat_errors(error, "")) from None
+        raise InvalidQuery(flat_errors(error, "")) from None
     return query
 
 
-class _InvalidQuery(InvalidRequest):
+class InvalidQuery(InvalidRequest):
     """A query parameter is not of its form."""
 
     def __init__(self, errors: list[FieldError]) -> None:

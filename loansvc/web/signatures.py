@@ -69,7 +69,7 @@ def is_signed(request: Request) -> bool:
 
 def key_of(
     request: Request,
-    body: bytes,
+    body: bytes | None,
     *,
     public_url: str,
     now: datetime,
@@ -78,7 +78,8 @@ def key_of(
 ) -> ClientKey:
     """The key that signed this request, which is taken this once.
 
-    `find` gives a key by its id, `is_new` keeps a nonce of a key until a moment.
+    `find` gives a key by its id, `is_new` keeps a nonce of a key until a moment. `body` None: it is
+    read later, and whoever reads it asks `check_digest`.
 
     Raises:
         Unauthenticated: it is too old, taken already, or does not sign what it must.
@@ -92,7 +93,7 @@ def key_of(
     sent = tuple(name for name in WHERE_SENT if name in request.headers)
     verify(
         _message(request, public_url), body, algorithm=key.algorithm, public_key=key.public_key,
-        must=(*ALWAYS, *(WITH_BODY if body else ()), *sent),
+        must=(*ALWAYS, *(() if body == b"" else WITH_BODY), *sent),
     )  # fmt: skip
     if not is_new(key.key_id, parameters.nonce, now + NONCE_KEPT):
         raise Unauthenticated(
@@ -115,9 +116,28 @@ def verify(
     try:
         verifier.verify(message, max_age=None, require_components=must, body=body)
     except HTTPMessageSignaturesException:  # its text may quote what was sent
-        raise UnknownCredential(
-            f"The signature is not of this request by this key. {WHAT_TO_SIGN}"
-        ) from None
+        raise _not_of_this_request() from None
+
+
+def check_digest(field: str, found: Mapping[str, bytes]) -> None:
+    """Refuse a body that is not the one whose Content-Digest was signed.
+
+    `found`: its digests by algorithm. Every one that the field names and we know must fit.
+
+    Raises:
+        UnknownCredential
+    """
+    try:
+        given: Any = http_sf.parse(field.encode("ascii"), tltype="dictionary")
+        known = {name: value[0] for name, value in given.items() if name in found}
+    except (ValueError, TypeError):
+        raise _not_of_this_request() from None
+    if not known or any(found[name] != digest for name, digest in known.items()):
+        raise _not_of_this_request()
+
+
+def _not_of_this_request() -> UnknownCredential:
+    return UnknownCredential(f"The signature is not of this request by this key. {WHAT_TO_SIGN}")
 
 
 class _Verifier(HTTPMessageVerifier):

@@ -74,6 +74,7 @@ class Worker(PollingWorker):
     def run(self) -> None:
         """Serve until told to stop, and make checkpoints meanwhile."""
         root = self.wsgi.extensions["underwriting"]
+        self.wsgi.extensions["deadlines"] = self._deadlines  # whoever reads long bodies moves them
         with checkpoints_made(root.ledger, root.clock):
             super().run()
 

@@ -3,7 +3,7 @@
 Run: make bench. The load and the service share the machine; figures of one run can be compared,
 those of two runs cannot. Nothing here asserts a time: what is asserted is that no decision is lost
 or doubled, that no connection breaks, and that every refusal says when to come back. L5 (one client
-above its quota) is measured with access; L7 waits for batches.
+above its quota) is measured with access, L7 (a batch beside) in test_batch_speed.py.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -43,6 +44,17 @@ AN_ERASURE = {
 }  # fmt: skip
 
 
+A_BATCH = "B-1"
+
+
+def send_batch(api: Api, *numbers: int, key: str | None = None, batch_id: str = "") -> TestResponse:
+    lines = "\n".join(json.dumps(a_document(number)) for number in numbers)
+    query = f"?batch_id={batch_id}" if batch_id else ""
+    return api.post(
+        to=f"/v1/batches{query}", body=lines, content_type="application/x-ndjson", key=key
+    )
+
+
 def operations(api: Api) -> list[tuple[str, str, str | None, dict[str, Any]]]:
     """Method, address, scope and definition of every operation of the contract."""
     found = []
@@ -56,10 +68,19 @@ def operations(api: Api) -> list[tuple[str, str, str | None, dict[str, Any]]]:
 def address(api: Api, path: str) -> str:
     """The path with values for which there is something."""
     digest = api.root.registry.editions[0].digest
-    return path.format(application_id=a_document(1)["application_id"], code=WANGTAN, digest=digest)
+    return path.format(
+        application_id=a_document(1)["application_id"],
+        code=WANGTAN,
+        digest=digest,
+        batch_id=A_BATCH,
+    )
 
 
 def call(api: Api, method: str, path: str, key: str) -> int:
+    if (method, path) == ("POST", "/v1/batches"):
+        return send_batch(api, 1, key=key).status_code
+    if path.endswith("/cancel"):
+        return api.call(method, address(api, path), key=key).status_code
     bodies = {**OF_A_DECISION, "erasures": AN_ERASURE}
     document = bodies.get(path.rpartition("/")[2]) or a_document(1)
     kwargs: dict[str, Any] = {"json": document} if method == "POST" else {}
@@ -85,6 +106,7 @@ def test_every_address_of_the_app_is_in_the_contract(shared: Api) -> None:
 
 def test_a_key_opens_what_its_scope_says_and_nothing_else(api: Api) -> None:
     api.post(a_document(1))
+    send_batch(api, 1, 2, batch_id=A_BATCH)
     for name, sent in OF_A_DECISION.items():
         key = api.new_key("bank", SCOPES, holder=name)  # whoever asks does not decide
         to = address(api, f"/v1/decisions/{{application_id}}/{name}")
@@ -94,7 +116,7 @@ def test_a_key_opens_what_its_scope_says_and_nothing_else(api: Api) -> None:
     for method, path, needed, _ in operations(api):
         for scope, key in by_scope.items():
             status = call(api, method, path, key)
-            expected = {200} if needed in (None, scope) else {403}
+            expected = {200, 202} if needed in (None, scope) else {403}
             if status not in expected:
                 surprises.append((method, path, scope, status))
     assert surprises == []
@@ -314,6 +336,25 @@ def test_no_address_tells_a_client_anything_of_another(two: Api) -> None:
             assert all_but_the_counter(answers[0]) == all_but_the_counter(answers[1])
 
 
+def test_no_address_tells_a_client_of_a_batch_of_another(two: Api) -> None:
+    """Not even that there is one: every operation on it, and the list."""
+    assert send_batch(two, 90, key=two.other, batch_id="THEIRS").status_code == 202
+    headers = {"X-Request-Id": "same"}
+    for method, path, _, _ in operations(two):
+        if "{batch_id}" in path:
+            foreign, absent = (
+                two.call(method, path.format(batch_id=one), headers=headers)
+                for one in ("THEIRS", "NOBODYS")
+            )
+            is_problem(foreign, 404, "not_found")
+            assert foreign.data == absent.data
+            assert all_but_the_counter(foreign) == all_but_the_counter(absent)
+    assert two.get("/v1/batches").get_json()["data"] == []
+    mine = send_batch(two, 91, batch_id="THEIRS")
+    assert mine.status_code == 202, "one id at two banks is two batches"
+    assert len(two.get("/v1/batches", key=two.other).get_json()["data"]) == 1
+
+
 def test_lists_cursors_and_filters_give_only_ones_own(two: Api) -> None:
     for key, other in ((two.key, "THEIRS"), (two.other, "MINE")):
         found, cursor = 0, ""
@@ -348,7 +389,7 @@ def test_the_same_id_at_two_banks_is_two_decisions(two: Api) -> None:
 def test_what_all_share_says_nothing_of_one_client(two: Api) -> None:
     """Register, products and editions are published; the fund is told as sums of everybody."""
     for method, path, needed, _ in operations(two):
-        if method == "GET" and needed == "read" and "{application_id}" not in path:
+        if method == "GET" and needed == "read" and not re.search("_id}|batches", path):
             mine = two.call(method, address(two, path), key=two.key)
             theirs = two.call(method, address(two, path), key=two.other)
             if path != "/v1/decisions":

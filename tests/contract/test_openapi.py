@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from json import loads
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,16 @@ from tests.small import (
     TODAY,
     WANGTAN,
     a_document,
+    a_worker,
+    all_worked,
+    lines_of,
     publish_text,
     small_models,
     with_fund,
 )
 
 NAME = "EXAMPLE-20261123-credit_loan-000001"
+BATCHES, NDJSON = "/v1/batches", "application/x-ndjson"
 OUTCOMES = f"/v1/decisions/{NAME}/outcomes"
 A_REPORT = {"reference": "D-1", "kind": "disbursed", "on": TODAY.isoformat(), "amount_yuan": 1000}
 OF_ONE = f"/v1/decisions/{NAME}"
@@ -62,6 +67,10 @@ def filled(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[A
     override = service.post(AN_OVERRIDE, to=f"{referred}/override", key=second)
     assert override.status_code == 201
     with_fund(service.root, 1_000_000)
+    sent = lines_of(a_document(1), a_document(80), {})
+    to = "/v1/batches?batch_id=B-1"
+    assert service.post(to=to, body=sent, content_type=NDJSON).status_code == 202
+    assert all_worked(a_worker(service.root)) == 2
     yield service
     service.close()
 
@@ -81,6 +90,9 @@ def errors_of_answer(document: dict[str, Any], path: str, method: str, r: TestRe
         response = document["components"]["responses"][response["$ref"].rsplit("/", 1)[-1]]
     [(media_type, content)] = response["content"].items()
     assert r.content_type == media_type
+    if media_type == NDJSON:
+        of_a_line = content["x-schema-of-a-line"]
+        return [e for x in r.text.splitlines() for e in errors_of(document, of_a_line, loads(x))]
     return errors_of(document, content["schema"], r.get_json())
 
 
@@ -179,6 +191,7 @@ def test_an_application_of_every_product_fits_the_schema(
 
 def test_every_answer_to_a_reader_fits_its_schema(document: dict[str, Any], filled: Api) -> None:
     values = {"code": [WANGTAN, "340521103200", "340521999999"], "application_id": [], "digest": []}
+    values["batch_id"] = ["B-1", "B-2"]
     values["application_id"] = [f"EXAMPLE-20261123-credit_loan-00000{n}" for n in range(1, 6)]
     values["digest"] = [e.digest for e in filled.root.registry.editions] + ["sha256:0"]
     seen = set()
@@ -207,6 +220,13 @@ def test_every_answer_to_a_reader_fits_its_schema(document: dict[str, Any], fill
         ("/v1/decisions", "post",
          {"data": b" " * 70_000, "content_type": "application/json"}, 413),
         ("/v1/decisions", "post", {"json": {}, "key": "x"}, 401),
+        (BATCHES, "post", {"data": lines_of(a_document(81)), "content_type": NDJSON}, 202),
+        (f"{BATCHES}?batch_id=B-1", "post",
+         {"data": lines_of(a_document(1)), "content_type": NDJSON}, 409),
+        (BATCHES, "post", {"data": b"\n", "content_type": NDJSON}, 422),
+        (BATCHES, "post", {"data": b"{}", "content_type": "application/json"}, 415),
+        (f"{BATCHES}?batch_id=%20", "post", {"data": b"{}", "content_type": NDJSON}, 400),
+        (f"{BATCHES}/B-1/cancel", "post", {}, 409),
         (OUTCOMES, "post", {"json": A_REPORT}, 200),
         (OUTCOMES, "post", {"json": {**A_REPORT, "amount_yuan": 2}}, 409),
         (OUTCOMES, "post", {"json": {**A_REPORT, "reference": "D-2"}}, 409),
@@ -234,7 +254,7 @@ def test_an_answer_fits_its_schema(
 ) -> None:
     response = filled.call(method.upper(), path, **kwargs)
     assert response.status_code == status
-    of = path.replace(NAME, "{application_id}")
+    of = path.replace(NAME, "{application_id}").replace("B-1/", "{batch_id}/").partition("?")[0]
     assert errors_of_answer(document, of, method, response) == []
 
 

@@ -174,13 +174,20 @@ class Service:
         timeout_s: float = PATIENCE_S,
     ) -> Answer:  # fmt: skip
         """One request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         given = self.key if key is None else key
         headers = {"Authorization": f"Bearer {given}"} if given else {}
         body = None
         if document is not None:
             headers["Content-Type"] = "application/json"
             body = json.dumps(document)
+        return self.send(method, path, body, headers, timeout_s=timeout_s)
+
+    def send(
+        self, method: str, path: str, body: Any, headers: dict[str, str], *,
+        timeout_s: float = PATIENCE_S,
+    ) -> Answer:  # fmt: skip
+        """These very bytes on a connection of their own; a body that comes in pieces, in chunks."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()

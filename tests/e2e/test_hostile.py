@@ -22,6 +22,7 @@ import pytest
 from loansvc.ledger.keys import SCOPES
 from tests.e2e.hostile import (
     GENERATORS,
+    NDJSON,
     NO_LIMITS,
     PRIVATE,
     TAKEN,
@@ -156,8 +157,10 @@ def the_routes(service: Service) -> list[Route]:
     key = new_key(service, "--holder", "A. Nother", *(p for s in SCOPES for p in ("--scope", s)))
     examples = map(an_example, count(1001))
     contract = service.get("/openapi.json", key="").json()
-    values = ({"application_id": e["application_id"]} for e in examples)
+    values = ({"application_id": e["application_id"], "batch_id": "DONE"} for e in examples)
     found = routes_of(contract, key=key, values=values)
+    of_batch = {"Content-Type": NDJSON, "Authorization": f"Bearer {decider}"}
+    assert service.send("POST", "/v1/batches?batch_id=DONE", b"{}", of_batch).status == 202
     people = [route.example.get("id_number") for route in found]
     for number, id_number in enumerate(people, start=1001):
         document = an_example(number)

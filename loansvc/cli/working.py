@@ -1,0 +1,72 @@
+"""worker: the process that decides the rows of batches."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from functools import partial
+from typing import Any
+
+import click
+
+from loansvc.application import Application
+from loansvc.batching.working import Working
+from loansvc.errors import LoanError
+from loansvc.ledger.variants import Bounds
+from loansvc.probing import Watch
+from loansvc.registry import Registry
+from loansvc.settings import Settings
+from loansvc.underwriting import Underwriting, new_id
+from loansvc.web.logs import PatientHandler
+from loansvc.web.schemas import load_application
+
+log = logging.getLogger("loansvc.worker")
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="End when nothing waits that this worker may take.")
+def worker(*, once: bool) -> None:
+    """Decide the rows of batches, until told to stop (SIGTERM); HUP reads the editions again."""
+    # Before any thread starts; looked at between pieces, so that none is interrupted by a handler.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    settings = Settings.from_environment()
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[PatientHandler()])
+    root = Underwriting.open(settings)
+    root.check_ready()
+    log.info("worker: batches of %s", settings.home.absolute())
+    _working(root, settings).run(partial(_is_told_to_stop, root, settings), once=once)
+
+
+def _is_told_to_stop(root: Underwriting, settings: Settings, seconds: float) -> bool:
+    """Whether a signal came within so many seconds that means to stop; HUP is seen to."""
+    came = signal.sigtimedwait(SIGNALS, seconds)
+    if came is not None and came.si_signo == signal.SIGHUP:
+        _reload(root, settings)
+        return False
+    return came is not None
+
+
+def _working(root: Underwriting, settings: Settings) -> Working:
+    def read(document: Any) -> Application:
+        codes = root.registry.village_codes
+        return load_application(document, today=root.today(), village_codes=codes)
+
+    bounds = Bounds(unnoticed=settings.probing_flag, most=settings.probing_limit)
+    entry_id = partial(new_id, "adm")
+    return Working(
+        root, read, watch=lambda client: Watch(client, bounds, entry_id),
+        days_kept=settings.batch_days,
+    )  # fmt: skip
+
+
+def _reload(root: Underwriting, settings: Settings) -> None:
+    """Take what was published since; where the folder is wrong, go on with what is at hand."""
+    try:
+        root.registry = Registry.open(settings.models_folder)
+        log.info("worker: editions read again")
+    except LoanError as error:
+        log.error("not reloaded, the editions stay as they are: %s", error.detail)
+
+
+COMMANDS = (worker,)
