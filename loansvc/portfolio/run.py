@@ -372,7 +372,7 @@ def _told(path: Path) -> Iterator[None]:
             "--threads."
         ) from None
     except duckdb.Error as error:
-        line = re.search(r"(?:line|Line|value)\D{0,3}(\d+)", str(error))
+        line = re.search(r"(?:line|Line|value)[^0-9]{0,3}([0-9]+)", str(error))
         at = f", near line {line[1]}" if line else ""
         raise TableRefused(
             f"{path}: it cannot be read or written ({type(error).__name__}{at}). Check that it is "

@@ -117,6 +117,7 @@ def failures(service: Service, folder: Path, *, seed: int, n_examples: int) -> l
     return found
 
 
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket")  # of its client, when collected
 def test_generated_requests_are_answered_as_the_contract_says(
     service: Service, tmp_path: Path
 ) -> None:
