@@ -11,6 +11,7 @@ ARGS ?=
 
 VENV := .venv
 PEERS := .venv-peers
+SPARK := .venv-spark
 SERVERS := .venv-servers
 SERVER_NAMES := fastapi bentoml mlserver mlflow litserve ray
 BIN := $(VENV)/bin
@@ -80,6 +81,10 @@ test-fuzz: dev ## Damage every file in 3,000 ways, and do 40,000 things in any o
 test-peers: $(PEERS)/.peers ## Check binning against optbinning
 	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest tests/peers -m peers
 
+.PHONY: test-spark
+test-spark: $(SPARK)/.spark ## Run portfolios on Spark, a worker killed included (needs Java 17)
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(SPARK)/bin/python -m pytest tests/spark -m spark -q
+
 # A lock holds all that its layer needs, in the versions of the layer below it.
 # Versions stay as they are while they fit; `make lock UPGRADE=--upgrade` takes the newest.
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
@@ -104,6 +109,9 @@ lock: ## Write the locks anew from pyproject.toml (needs uv)
 		--constraints requirements/train.txt --constraints requirements/postgres.txt \
 		--constraints requirements/portfolio.txt \
 		--output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --extra spark --group spark-tests --constraints requirements/build.txt \
+		--constraints requirements/dev.txt \
+		--output-file requirements/spark.txt
 	$(LOCK) pyproject.toml --extra peers --constraints requirements/build.txt \
 		--constraints requirements/serve.txt \
 		--output-file requirements/peers.txt
@@ -126,9 +134,17 @@ $(SERVERS)/%/.made: requirements/servers/%.txt
 		--only-binary :all: -r $<
 	@touch $@
 
+# PySpark comes as source alone; nothing in it is compiled.
+$(SPARK)/.spark: requirements/spark.txt
+	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here. Say which: make PYTHON=…" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(SPARK)
+	$(SPARK)/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes \
+		--only-binary :all: --no-binary pyspark -r requirements/spark.txt
+	@touch $@
+
 .PHONY: clean
 clean: ## Remove .venv, caches and build output; var/ stays
-	rm -rf $(VENV) $(PEERS) $(SERVERS) build dist schemathesis-report
+	rm -rf $(VENV) $(PEERS) $(SPARK) $(SERVERS) build dist schemathesis-report
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

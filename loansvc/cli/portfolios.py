@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,7 +28,7 @@ def portfolio() -> None:
 
 @portfolio.command()
 @click.argument("given", metavar="IN")
-@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("out", metavar="OUT", type=click.Path())
 @click.option("--product", type=click.Choice(PRODUCTS), default=PRODUCTS[0], show_default=True)
 @click.option("--on", type=a_day, help="By the editions in force that day. Default: today.")
 @click.option("--columns", type=click.Choice(("score", "decision")), default="decision",
@@ -37,46 +38,78 @@ def portfolio() -> None:
               default="parquet", show_default=True, help="Of the parts in a folder.")  # fmt: skip
 @click.option("--memory", default="1GB", show_default=True, help="The ceiling of the process.")
 @click.option("--threads", type=click.IntRange(1, 256), default=2, show_default=True)
+@click.option("--engine", type=click.Choice(("duckdb", "spark")), default="duckdb",
+              show_default=True)  # fmt: skip
+@click.option("--master", default="local[2]", show_default=True, help="Of Spark.")
 @click.option("--again", is_flag=True, help="Begin anew; leave out what OUT holds of another run.")
 @as_json
 def score(
-    given: str, out: Path, *, product: str, on: datetime | None, columns: str,
-    keys: tuple[str, ...], format_: str, memory: str, threads: int, again: bool, json_: bool,
+    given: str, out: str, *, product: str, on: datetime | None, columns: str,
+    keys: tuple[str, ...], format_: str, memory: str, threads: int, engine: str,
+    master: str, again: bool, json_: bool,
 ) -> None:  # fmt: skip
     """Score the applications in IN, a file, a folder or a glob, into OUT.
 
     IN is parquet, CSV or NDJSON. OUT is a folder of parts, or one file by its ending. A run that
     was ended goes on with the parts that lack. What is wrong with a row stands in *.rejects.csv.
+    With --engine spark: from parquet into a folder of parquet, and OUT.rejects.
     """
-    with _engine():
-        from loansvc.portfolio.run import Order, memory_bytes
-        from loansvc.portfolio.run import score as run
     registry = Registry.open(Settings.from_environment().models_folder)
     day = on.date() if on else now().date()
-    order = Order(
-        given=given, out=out, editions=registry.in_force(product, day),
-        village_codes=registry.village_codes, on=day, only_score=columns == "score",
-        keys=keys or None, format=format_, memory_bytes=memory_bytes(memory), threads=threads,
-        again=again,
-    )  # fmt: skip
-    with _bar() as progress:
-        summary = run(order, progress=progress)
+    asked: dict[str, Any] = {
+        "editions": registry.in_force(product, day), "village_codes": registry.village_codes,
+        "on": day, "only_score": columns == "score", "keys": keys or None, "again": again,
+    }  # fmt: skip
+    if engine == "spark":
+        summary = _on_spark(given, out, master=master, format_=format_, **asked)
+    else:
+        asked |= {"format": format_, "threads": threads}
+        summary = _on_duckdb(given, out, memory=memory, **asked)
     if json_:
-        print_json(asdict(summary))
+        print_json(summary)
         return
-    click.echo(f"{summary.rows:,} scored   {summary.rejected:,} rejected   {out}")
-    if summary.taken_over:
-        click.echo(f"  {summary.taken_over} of {summary.parts} parts were there from before")
-    if summary.missing:
-        click.echo(f"  no such column, so known of nobody: {', '.join(summary.missing)}")
-    references = summary.editions
+    click.echo(f"{summary['rows']:,} scored   {summary['rejected']:,} rejected   {out}")
+    if summary.get("taken_over"):
+        click.echo(f"  {summary['taken_over']} of {summary['parts']} parts were there from before")
+    if summary["missing"]:
+        click.echo(f"  no such column, so known of nobody: {', '.join(summary['missing'])}")
+    references = summary["editions"]
     named = (f"{kind} {references[kind]['valid_from']}" for kind in references)
     click.echo(f"  under {' · '.join(named)}")
 
 
+def _on_duckdb(given: str, out: str, *, memory: str, **asked: Any) -> dict[str, Any]:
+    with _engine("portfolio"):
+        from loansvc.portfolio.run import Order, memory_bytes, score
+    order = Order(given=given, out=Path(out), memory_bytes=memory_bytes(memory), **asked)
+    with _bar() as progress:
+        return asdict(score(order, progress=progress))
+
+
+def _on_spark(
+    given: str, out: str, *, master: str, format_: str, **asked: Any
+) -> dict[str, Any]:  # fmt: skip
+    if format_ != "parquet" or Path(out).suffix:
+        raise click.UsageError("With --engine spark, OUT is a folder of parquet.")
+    with _engine("spark"):
+        from pyspark.errors import PySparkException
+
+        from loansvc.portfolio.spark import run, session_of
+    try:
+        session = session_of(master)
+    except PySparkException as error:
+        raise SetupRefused(
+            f"Spark does not start ({error.getCondition()}). It needs Java 17 or later on PATH."
+        ) from None
+    try:
+        return asdict(run(session, given, out, **asked))
+    finally:
+        session.stop()
+
+
 @contextmanager
-def _engine() -> Iterator[None]:
-    """Around what needs DuckDB: an install that only serves has none.
+def _engine(extra: str) -> Iterator[None]:
+    """Around what needs DuckDB or Spark: an install that only serves has none.
 
     Raises:
         SetupRefused: a package of others cannot be imported. One of ours is our own mistake.
@@ -88,7 +121,7 @@ def _engine() -> Iterator[None]:
             raise
         raise SetupRefused(
             f"Portfolio runs need more packages ({error.name or error}). "
-            "Run: pip install 'loansvc[portfolio]', or make dev in a checkout"
+            f"Run: pip install 'loansvc[{extra}]', or make dev in a checkout"
         ) from error
 
 

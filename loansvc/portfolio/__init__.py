@@ -5,4 +5,5 @@ judging   a policy, telling the reasons, sql both and a card behind one another:
 dialect   the little that DuckDB and Spark write differently
 tables    files as DuckDB reads them
 run       parts, a memory ceiling, a run that goes on where it was ended
+spark     the same SQL on a cluster
 """

@@ -81,7 +81,7 @@ WITHOUT = {
     "outstanding_yuan": "0",
     "automated_decision": "'yes'",
 }
-TYPES = {"whole": "BIGINT", "word": "VARCHAR", "words": "VARCHAR", "day": "DATE", "code": "VARCHAR"}
+TYPES = {"whole": "BIGINT", "word": "STRING", "words": "STRING", "day": "DATE", "code": "STRING"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def typed(field: Field, kept_as: str, dialect: Dialect) -> str:
     if kept_as == "truth":
         return f"CASE WHEN {raw} THEN 'yes' WHEN NOT {raw} THEN 'no' END"
     if kept_as == "whole":  # a village code that was read as a number
-        return f"CAST({raw} AS VARCHAR)"
+        return f"CAST({raw} AS STRING)"
     return raw
 
 

@@ -54,13 +54,14 @@ DUCKDB = Dialect(
     days_between=lambda early, late: f"({late} - {early})",
     join=lambda words: f"array_to_string({words}, ',')",
 )
+# `$` also fits before a last line feed, and element_at gives the last item where a NULLIF is NULL.
 SPARK = Dialect(
     name="spark",
     quote="`",
     divide=lambda a, b: f"({a} div {b})",
-    matches=lambda value, pattern: f"({value} RLIKE '^({pattern})$')",
-    pick=lambda items, n: f"element_at(array({', '.join(items)}), {n})",
-    pick_word=lambda words, n: f"element_at(array({', '.join(words)}), {n})",
+    matches=lambda value, pattern: f"({value} RLIKE '(?s)^({pattern})(?!.)')",
+    pick=lambda items, n: f"get(array({', '.join(items)}), {n} - 1)",
+    pick_word=lambda words, n: f"get(array({', '.join(words)}), {n} - 1)",
     constant=lambda word: word,
     each_of=lambda items: f"explode(array_compact(array({', '.join(items)})))",
     days_between=lambda early, late: f"datediff({late}, {early})",

@@ -110,8 +110,9 @@ def portfolio_sql(
     steps.add("given", _given(asked, reading, editions, village_codes, dialect))
     conditions = " OR ".join(f"({flaw.holds})" for flaw in reading.flaws)
     flawed = f"({conditions}) IS TRUE"
+    keys = [f"k{i} AS {dialect.named(name)}" for i, name in enumerate(asked.keys, 1)]
     rejected = (
-        f"{steps.text()}\nSELECT {ROW}, "
+        f"{steps.text()}\nSELECT {', '.join([ROW, *keys])}, "
         + dialect.each_of([
             _found(flaw, i, misshapen=asked.misshapen) for i, flaw in enumerate(reading.flaws, 1)
         ])
@@ -125,7 +126,6 @@ def portfolio_sql(
         _judge(steps, editions, asked, dialect)
         telling.tell(steps, card, editions.policy.content, dialect)
     answers = _answers(editions, asked, dialect)
-    keys = [f"k{i} AS {dialect.named(name)}" for i, name in enumerate(asked.keys, 1)]
     chosen = [*keys, f"{ROW} AS {dialect.named('row')}", *(f"{answers[n]} AS {n}" for n in names)]
     scored = f"{steps.text()}\nSELECT {', '.join(chosen)}\nFROM {steps.last}"
     return Query(

@@ -125,7 +125,7 @@ def _parquet(
     for name in _wanted(types, keys):
         kept_as, said = _kept(DUCKDB.named(name), types[name])
         if name in FIELDS:
-            _check_fits(name, kept_as, types[name])
+            check_fits(name, kept_as, types[name])
         columns[name] = kept_as
         selected.append(f"{said} AS {DUCKDB.named(name)}")
     selected.append(f"file_row_number + 1 AS {ROW}")
@@ -148,7 +148,12 @@ def _kept(name: str, type_: str) -> tuple[str, str]:
     return kinds.get(type_, "other"), name
 
 
-def _check_fits(name: str, kept_as: str, type_: str) -> None:
+def check_fits(name: str, kept_as: str, type_: str) -> None:
+    """Pass a column of which such a field can be read.
+
+    Raises:
+        TableRefused: it is kept as something else.
+    """
     field = FIELDS[name]
     is_truth = kept_as == "truth" and set(field.words) != {"yes", "no"}
     if kept_as in FITS[field.kind] and not is_truth:
