@@ -37,7 +37,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_models(tmp_path_factory.mktemp("small"))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def service(request: pytest.FixtureRequest, tmp_path: Path, models: Path) -> Iterator[Service]:
     settings = {}
     if request.param == "postgresql":
@@ -114,7 +114,9 @@ def finished(service: Service) -> bool:
     return are_done(service, "B-1")
 
 
-@pytest.mark.parametrize("seed", range(KILLS))
+@pytest.mark.parametrize(
+    "seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
+)
 def test_a_worker_killed_at_any_point_loses_and_doubles_nothing(
     service: Service, seed: int
 ) -> None:
@@ -146,6 +148,7 @@ def test_a_worker_killed_at_any_point_loses_and_doubles_nothing(
     assert load.wrong == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_wakes_after_its_batch_was_taken_over_does_nothing_twice(
     service: Service,
 ) -> None:
