@@ -125,6 +125,7 @@ def test_training_on_any_other_table_writes_a_card_of_that_table(tmp_path: Path)
     assert "Written, not published." in printed(notebook)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("kernel_home")
 def test_validating_ends_in_a_challenger_that_its_maker_could_not_approve(tmp_path: Path) -> None:
     """However the maker's name is spelt."""
@@ -146,6 +147,7 @@ def test_rating_villages_ends_in_a_register(tmp_path: Path) -> None:
     assert "the village term keeps weight" in printed(notebook)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("kernel_home")
 def test_real_loans_end_in_a_card_without_the_leak(tmp_path: Path) -> None:
     """The term is named as a suspected leak, and no card scores it."""

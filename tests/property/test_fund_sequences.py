@@ -332,7 +332,7 @@ class FundInPostgres(Fund):
 
 TestFund, TestFundInPostgres = Fund.TestCase, FundInPostgres.TestCase
 TestFund.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, derandomize=True,
+    max_examples=25, stateful_step_count=30, deadline=None, derandomize=True,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 TestFundInPostgres.settings = settings(TestFund.settings, max_examples=8)
