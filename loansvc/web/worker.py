@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 from gunicorn import util
@@ -72,10 +72,13 @@ class Worker(PollingWorker):
     """
 
     def run(self) -> None:
-        """Serve until told to stop, and make checkpoints meanwhile."""
+        """Serve until told to stop, and make checkpoints meanwhile; then close the ledger.
+
+        The last worker to close it leaves SQLite's log within its file.
+        """
         root = self.wsgi.extensions["underwriting"]
         self.wsgi.extensions["deadlines"] = self._deadlines  # whoever reads long bodies moves them
-        with checkpoints_made(root.ledger, root.clock):
+        with closing(root.ledger), checkpoints_made(root.ledger, root.clock):
             super().run()
 
     def init_process(self) -> None:

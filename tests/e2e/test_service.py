@@ -182,6 +182,9 @@ def test_a_second_start_keeps_keys_and_decisions(own: Service) -> None:
     assert {name: (own.home / name).read_bytes() for name in kept} == kept
     again = own.post(an_example(1))
     assert (again.status, again.body) == (200, first.body)
+    assert own.stop() == 0
+    files = {path.name for path in own.home.iterdir() if path.name.startswith("ledger")}
+    assert files == {"ledger.db"}, "SQLite's log was left beside it"
 
 
 def test_a_decision_outlives_kill_9_right_after_its_answer(own: Service) -> None:

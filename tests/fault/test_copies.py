@@ -122,7 +122,7 @@ def rows_of(path: Path) -> Rows | None:
                 table: connection.execute(f"SELECT * FROM {table} NOT INDEXED").fetchall()
                 for table in TABLES
             }
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):  # rows, or the name of a column
             return None
 
 
