@@ -74,7 +74,7 @@ def folds(frame: pd.DataFrame, y: NDArray[np.int64]) -> Iterator[tuple[Any, Any]
         if fold >= FEW_FOLDS and len(train) > MANY_ROWS:
             return
         if len(train) > MOST_ROWS:
-            train = np.random.default_rng(fold).choice(train, MOST_ROWS, replace=False)  # noqa: PLW2901
+            train = np.random.default_rng(fold).choice(train, MOST_ROWS, replace=False)  # noqa: PLW2901  # a part of it
         yield train, test
 
 
