@@ -25,7 +25,7 @@ ROWS = [{"pseudonym": name, "subject_ref": f"ref {name}"} for name in "ab"]
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Engine:
-    made = open_engine(databases.url_of(tmp_path), 500)
+    made = open_engine(databases.url_of(tmp_path), 5_000)  # patience is not what is tried here
     metadata.create_all(made)
     return made
 
