@@ -7,9 +7,10 @@ client about one person are counted, told to the operators, and then refused for
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from loansvc.application import Application
 from loansvc.ledger import Ledger, Reading, Vault, Writing
@@ -27,9 +28,9 @@ class Watch:
     bounds: Bounds
     new_id: Callable[[datetime], str]
 
-    def variant(self, vault: Vault, application: Application) -> Variant:
-        """What is counted, told by the keys at hand; for this no transaction is needed."""
-        return variant_of(vault, application, client=self.client)
+    def variant(self, vault: Vault, application: Application, values: Mapping[str, Any]) -> Variant:
+        """What is counted of an application with these characteristics, by the keys at hand."""
+        return variant_of(vault, application.applicant.id_number, values, client=self.client)
 
     def decide(self, ledger: Writing, one: Variant, *, at: datetime) -> None:
         """Count what is decided, in its own transaction.
@@ -40,18 +41,16 @@ class Watch:
         if keep(ledger.connection, one, at=at, bounds=self.bounds):
             self._tell(ledger, at)
 
-    def is_new(self, ledger: Reading, application: Application, *, at: datetime) -> bool:
+    def is_new(self, ledger: Reading, one: Variant, *, at: datetime) -> bool:
         """Whether a preview is to be counted.
 
         Raises:
             ProbingLimit: it would be one too many.
         """
-        one = self.variant(ledger.vault, application)
         return not is_known(ledger.connection, one, at=at, bounds=self.bounds)
 
-    def preview(self, ledger: Ledger, application: Application, *, at: datetime) -> None:
+    def preview(self, ledger: Ledger, one: Variant, *, at: datetime) -> None:
         """Count a preview, which leaves nothing else behind."""
-        one = self.variant(ledger.vault, application)
         with ledger.fleeting() as connection:
             is_noticed = keep(connection, one, at=at, bounds=self.bounds)
         if is_noticed:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from loansvc import decision as verb
 from loansvc import explanation
-from loansvc.application import PRODUCTS, Application, from_record, to_record
+from loansvc.application import PRODUCTS, Application, characteristics, from_record, to_record
 from loansvc.decision import Exposure
 from loansvc.decision.replay import differences
 from loansvc.errors import (
@@ -80,6 +80,19 @@ class Recorded:
         """The body that is answered: the decision and where it stands in the ledger."""
         place = {"sequence": self.entry.sequence, "hash": self.entry.hash}
         return {**self.decision, "ledger": place}
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """An application as it was given, with its day filled in, and what follows from that alone.
+
+    `variant`: what the watch on probing counts, where there is one.
+    """
+
+    given: Application
+    dated: Application
+    values: verb.Values
+    variant: Variant | None
 
 
 class Underwriting:
@@ -155,39 +168,40 @@ class Underwriting:
             ApplicationIdReused, Erased, InvalidApplication, NoEditionInForce, ProbingLimit,
             LedgerUnavailable
         """
-        # Whatever needs no transaction comes before it: everybody else waits for it meanwhile.
-        dated = replace(application, applied_on=application.applied_on or self.today())
-        variant = watch.variant(self.ledger.vault, dated) if watch else None
+        derived = self.derive(application, watch=watch)
         with self.ledger.writing() as ledger:
-            return self.decide_within(
-                ledger, application, client=client, watch=watch, variant=variant
-            )
+            return self.decide_within(ledger, derived, client=client, watch=watch)
+
+    def derive(self, application: Application, *, watch: Watch | None = None) -> Derived:
+        """What `decide_within` needs and no transaction: in one, everybody else waits for it."""
+        dated = self._dated(application)
+        values = characteristics(dated)
+        variant = watch.variant(self.ledger.vault, dated, values) if watch else None
+        return Derived(application, dated, values, variant)
 
     def decide_within(
-        self, ledger: Writing, application: Application, *, client: str, watch: Watch | None = None,
-        variant: Variant | None = None,
-    ) -> tuple[Recorded, bool]:  # fmt: skip
+        self, ledger: Writing, derived: Derived, *, client: str, watch: Watch | None = None
+    ) -> tuple[Recorded, bool]:
         """`decide` within a write transaction of the caller's: on disk when that has ended.
 
-        `variant`: which one the application is, if it was worked out before. After a refusal the
-        caller undoes what was written since before the call.
+        After a refusal the caller undoes what was written since before the call.
 
         Raises:
             as `decide`
         """
-        entry = ledger.find(client, application.application_id)
+        entry = ledger.find(client, derived.given.application_id)
         if entry is not None:
-            return _same_again(_recorded(ledger, entry), application), False
-        application = self._dated(application, most_days_back=MOST_DAYS_BACK)
+            return _same_again(_recorded(ledger, entry), derived.given), False
+        application = derived.dated
+        self._check_recent(application)
         editions = self.registry.in_force(application.product, application.on)
         subject = ledger.subject_for(application.applicant.id_number)
         at = self.clock()
-        if watch is not None:
-            variant = variant or watch.variant(ledger.vault, application)
-            watch.decide(ledger, variant, at=at)
+        if watch is not None and derived.variant is not None:
+            watch.decide(ledger, derived.variant, at=at)
         ledger.fund.lapse(stamp(at))
         exposure = exposure_of(ledger, subject, application, stamp(at))
-        decision = verb.decide(application, editions, exposure)
+        decision = verb.decide(application, editions, exposure, derived.values)
         return self._record(ledger, subject, application, exposure, decision, client, at), True
 
     def _record(
@@ -198,7 +212,7 @@ class Underwriting:
         body = body_of(application, decision, decision_id=decision_id, decided_at=at)
         payload = {
             "application": to_record(application),
-            "exposure": asdict(exposure),
+            "exposure": exposure.to_record(),
             "decision": body,
         }
         entry = ledger.append(
@@ -227,17 +241,18 @@ class Underwriting:
         Raises:
             InvalidApplication, NoEditionInForce, ProbingLimit, LedgerUnavailable
         """
-        application = replace(application, applied_on=on or application.applied_on)
-        application = self._dated(application, most_days_back=None)
+        asked = replace(application, applied_on=on) if on else application
+        derived = self.derive(asked, watch=watch)
+        application, variant = derived.dated, derived.variant
         editions = self.registry.in_force(application.product, application.on, role=role)
         at = self.clock()
         with self.ledger.reading() as ledger:
             subject = ledger.find_subject(application.applicant.id_number)
             exposure = exposure_of(ledger, subject, application, stamp(at))
-            is_new = watch is not None and watch.is_new(ledger, application, at=at)
-        if watch is not None and is_new:
-            watch.preview(self.ledger, application, at=at)
-        decision = verb.decide(application, editions, exposure)
+            is_new = watch and variant and watch.is_new(ledger, variant, at=at)
+        if watch and variant and is_new:
+            watch.preview(self.ledger, variant, at=at)
+        decision = verb.decide(application, editions, exposure, derived.values)
         return body_of(application, decision, decision_id=None, decided_at=at)
 
     def find(self, application_id: str, *, client: str) -> Recorded:
@@ -335,23 +350,26 @@ class Underwriting:
             "editions": recorded.decision["editions"],
         }
 
-    def _dated(self, application: Application, *, most_days_back: int | None) -> Application:
-        """The application with its day filled in and inside the window."""
-        today = self.today()
-        on = application.applied_on or today
-        if most_days_back is not None and (today - on).days > most_days_back:
+    def _dated(self, application: Application) -> Application:
+        """The application with its day filled in."""
+        if application.applied_on is not None:
+            return application
+        return replace(application, applied_on=self.today())
+
+    def _check_recent(self, application: Application) -> None:
+        """Refuse to record a decision of a day too far back."""
+        if (self.today() - application.on).days > MOST_DAYS_BACK:
             raise InvalidApplication(
                 [
                     FieldError(
                         "/applied_on",
                         "too_far_back",
-                        f"Must be at most {most_days_back} days back for a recorded decision. "
+                        f"Must be at most {MOST_DAYS_BACK} days back for a recorded decision. "
                         "Preview an earlier day: loansvc decide FILE --preview, "
                         "or POST /v1/previews.",
                     )
                 ]
             )
-        return replace(application, applied_on=on)
 
 
 def body_of(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from loansvc.errors import LedgerDamaged
@@ -186,17 +187,19 @@ def to_record(value: Any) -> Any:
         return value.isoformat()
     if kind is tuple:
         return [to_record(part) for part in value]
-    pairs = [(name, getattr(value, name)) for name in _field_names(kind)]
+    names, parts_of = fields_of(kind)
     return {
         name: part if type(part) in PLAIN else to_record(part)
-        for name, part in pairs
+        for name, part in zip(names, parts_of(value), strict=True)
         if part is not None
     }
 
 
 @cache
-def _field_names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+def fields_of(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """The names of a dataclass's fields, two or more, and what gives them all at once."""
+    names = tuple(field.name for field in fields(kind))
+    return names, attrgetter(*names)
 
 
 def from_record(record: Mapping[str, Any]) -> Application:

@@ -172,11 +172,13 @@ class Working:
         try:
             if isinstance(application, LoanError):
                 raise application
+            watch = self.watch(batch.client)
+            derived = self.root.derive(application, watch=watch)
             with ledger.connection.begin_nested():  # of a refusal nothing stays
                 # A view of its own: what one has read of the fund is not undone with the rows.
                 alone = Writing(ledger.connection, ledger.vault)
                 recorded, is_new = self.root.decide_within(
-                    alone, application, client=batch.client, watch=self.watch(batch.client)
+                    alone, derived, client=batch.client, watch=watch
                 )
         except (DBAPIError, LedgerUnavailable):
             raise

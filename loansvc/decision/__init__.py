@@ -11,11 +11,12 @@ same Decision on every machine, for ever; replay is `==`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
 from loansvc.application import Application, Credential, characteristics
+from loansvc.application.records import fields_of
 from loansvc.decision.telling import notices_for, reasons_for
 from loansvc.editions import Edition
 from loansvc.policy import SHARERS, Fund, Judgement, Policy, judge
@@ -58,6 +59,12 @@ class Exposure:
     policy_loan_overdue: bool | None = None
     outstanding_yuan: int = 0
     fund: Fund | None = None
+
+    def to_record(self) -> dict[str, Any]:
+        """The JSON form that is recorded: None stays."""
+        names, parts_of = fields_of(Exposure)
+        record = dict(zip(names, parts_of(self), strict=True))
+        return record | {"fund": self.fund and asdict(self.fund)}
 
 
 OVERDUE_WORDS = {True: "yes", False: "no", None: None}  # `policy_loan_overdue` as a fact
@@ -129,8 +136,9 @@ class Decision:
 
 def _plain(value: Any) -> dict[str, Any]:
     """The fields of a flat dataclass that are not None."""
-    pairs = ((name, getattr(value, name)) for name in value.__slots__)
-    return {name: part for name, part in pairs if part is not None}
+    kind: Any = type(value)
+    names, parts_of = fields_of(kind)
+    return {n: part for n, part in zip(names, parts_of(value), strict=True) if part is not None}
 
 
 def _village_document(village: Standing) -> dict[str, Any]:
@@ -150,6 +158,8 @@ def _guarantee_document(guarantee: Guarantee) -> dict[str, Any]:
 
 # --- the verb -----------------------------------------------------------------------------------
 
+Values = dict[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -167,12 +177,16 @@ class Case:
     notices: list[str]
 
 
-def weigh(application: Application, editions: Editions, exposure: Exposure) -> Case:
-    """Characteristics, score and judgement of one application."""
+def weigh(
+    application: Application, editions: Editions, exposure: Exposure, values: Values | None = None
+) -> Case:
+    """Characteristics, score and judgement of one application; `values` as of `decide`."""
     on = application.on
     card, policy = editions.scorecard.content, editions.policy.content
-    application, notices = _vouched(application, policy)
-    values = characteristics(application)
+    vouched, notices = _vouched(application, policy)
+    if values is None or vouched is not application:
+        values = characteristics(vouched)
+    application = vouched
     bins = card.bins_for(values)
     standing = editions.villages.content.standing(application.applicant.village_code, on)
     score = card.base_points + sum(b.points for b in bins) + standing.points
@@ -203,13 +217,15 @@ def days_of(application: Application) -> dict[str, date]:
     }
 
 
-def decide(application: Application, editions: Editions, exposure: Exposure) -> Decision:
-    """The decision on one application.
+def decide(
+    application: Application, editions: Editions, exposure: Exposure, values: Values | None = None
+) -> Decision:
+    """The decision on one application; `values` are its characteristics, where they are at hand.
 
     Without consent to automated decision the outcome is `refer`, whatever score and rules say
     (PIPL art. 24): a person decides.
     """
-    case = weigh(application, editions, exposure)
+    case = weigh(application, editions, exposure, values)
     automated = "automated_decision" in application.consent.scopes
     outcome = case.judgement.outcome if automated else "refer"
     pd = pd_ppm(case.score)

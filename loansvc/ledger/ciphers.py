@@ -54,7 +54,7 @@ def mac(key: bytes, message: bytes, suite: str = INTERNATIONAL) -> str:
     """The keyed mark of a message, 64 hexadecimal digits."""
     if suite == COMMERCIAL:
         return _sm3_mac(key, message).hex()
-    return hmac.new(key, message, hashlib.sha256).hexdigest()
+    return hmac.digest(key, message, "sha256").hex()
 
 
 def _sm3_mac(key: bytes, message: bytes) -> bytes:

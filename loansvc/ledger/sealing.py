@@ -7,13 +7,13 @@ that an erasure holds in every worker at once.
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+import orjson
 
 from loansvc.errors import LedgerDamaged
 from loansvc.ledger.ciphers import COMMERCIAL, INTERNATIONAL, seal, unseal
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 SCHEMAS = {INTERNATIONAL: 1, COMMERCIAL: 2}
 SUITE_OF = {schema: suite for suite, schema in SCHEMAS.items()}
 
@@ -31,7 +31,7 @@ class Subject:
 
     def seal(self, document: dict[str, Any], decision_id: str) -> bytes:
         """The sealed bytes of a payload, bound to its decision."""
-        data = _ENCODER.encode(document).encode()
+        data = orjson.dumps(document)
         schema = SCHEMAS[self._suite]
         label = _label(decision_id, schema)
         return bytes([schema]) + seal(self._data_key, data, label, self._suite)
@@ -49,7 +49,7 @@ class Subject:
                 "version. Run: loansvc ledger verify"
             )
         label = _label(decision_id, sealed[0])
-        document: dict[str, Any] = json.loads(unseal(self._data_key, sealed[1:], label, suite))
+        document: dict[str, Any] = orjson.loads(unseal(self._data_key, sealed[1:], label, suite))
         return document
 
 

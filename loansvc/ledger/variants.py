@@ -7,14 +7,15 @@ Kept are keyed marks alone, each client's its own, for a day: a thread of each w
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+import orjson
 from sqlalchemy import Connection, bindparam, delete, select
 
-from loansvc.application import MODEL_CHARACTERISTICS, Application, characteristics
+from loansvc.application import MODEL_CHARACTERISTICS
 from loansvc.errors import ProbingLimit
 from loansvc.ledger.prepared import Prepared
 from loansvc.ledger.stores import put
@@ -49,15 +50,13 @@ class Variant:
     mark: str
 
 
-def variant_of(vault: Vault, application: Application, *, client: str) -> Variant:
-    """The variant that an application is, for this client."""
-    person = f"{client}|{application.applicant.id_number}"
-    derived = characteristics(application)
-    text = json.dumps([derived[name] for name in MODEL_CHARACTERISTICS])
+def variant_of(vault: Vault, id_number: str, values: Mapping[str, Any], *, client: str) -> Variant:
+    """The variant that these characteristics of a person are, for this client."""
+    text = orjson.dumps([values[name] for name in MODEL_CHARACTERISTICS]).decode()
     return Variant(
         client,
-        _person(vault, client, application.applicant.id_number),
-        vault.watch_mark(f"{person}|{text}"),
+        _person(vault, client, id_number),
+        vault.watch_mark(f"{client}|{id_number}|{text}"),
     )
 
 

@@ -21,6 +21,7 @@ from loansvc.policy.rules import (
     Finding,
     Rule,
     Test,
+    all_hold,
     fact_label,
     find,
 )
@@ -146,13 +147,13 @@ def judge(
     above_limit = limit.before_caps_yuan > 0 and amount > limit.limit_yuan
     without_tier = limit.factor_percent > 0 and tier.tier == "GX"
     score_outcome = _score_outcome(policy, score)
-    asked_for = [score_outcome, *(f.outcome for f in findings)]
+    asked_for = {score_outcome, *(f.outcome for f in findings)}
     below_minimum = amount < policy.minimum_yuan
     if amount > limit.limit_yuan or below_minimum or tier.tier == "GX":
-        asked_for.append("refer")
+        asked_for.add("refer")
     unasked = _unasked(policy, facts)
     if unasked:
-        asked_for.append("refer")
+        asked_for.add("refer")
     return Judgement(
         outcome=max(asked_for, key=OUTCOMES.index),
         score_outcome=score_outcome,
@@ -196,7 +197,7 @@ def _limit_for(policy: Policy, facts: Mapping[str, Any]) -> Limit:
     facts = {**facts, "matrix_limit_yuan": before}
     bounds, bound_by = [], None
     for cap in policy.caps:
-        if all(test.holds(facts) for test in cap.when):
+        if all_hold(cap.when, facts):
             bound = cap.bound_yuan(facts)
             bounds.append((cap, bound))
             if bound < limit:
@@ -222,7 +223,7 @@ def _tier_for(
     """The first row that admits the case and that the fund can carry; the caps met on the way."""
     passed_over: list[tuple[TierRow, str]] = []
     for row in policy.tier_rows:
-        if not all(test.holds(facts) for test in row.when):
+        if not all_hold(row.when, facts):
             continue
         share_yuan = share_yuan_of(facts["amount_yuan"], row)
         bound = binding_cap(policy.fund_caps.for_row(row), fund, share_yuan) if fund else None

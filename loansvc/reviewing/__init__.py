@@ -127,7 +127,7 @@ class Reviewing:
         limits.check_offer(offered, asked=asked, limit_yuan=limits.allowed_yuan(case))
         limits.check_fund(case, recorded.decision["guarantee"])
         return {
-            "exposure": asdict(exposure),
+            "exposure": exposure.to_record(),
             "decision": {"outcome": "approve", **terms_document(case, editions)},
         }
 

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 from flask import Flask, Response, g
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from loansvc.errors import LedgerUnavailable, LoanError, Overloaded
 from loansvc.web.strict_json import too_large
 
 log = logging.getLogger("loansvc.web")
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 RETRY_AFTER_SECONDS = (1, 5)  # drawn between the two, so that callers do not all come back at once
 Chance = Callable[[int, int], int]  # a whole number from the first to the second, both included
 
 
+class Answer(Response):
+    """A response whose headers are whole as they stand, so that none is looked over again."""
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:
+        """The headers as they were set."""
+        return self.headers
+
+
 def answer(document: Any, status: int = 200, *, media_type: str = "application/json") -> Response:
     """A JSON response; nothing that is answered may be kept by a cache on the way."""
-    body = _ENCODER.encode(document)
-    response = Response(body + "\n", status=status, content_type=media_type)
+    body = orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+    response = Answer(body, status=status, content_type=media_type)
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
+from loansvc.application import characteristics
 from loansvc.ledger import keys, nonces
 from loansvc.ledger.variants import Bounds, keep, variant_of
 from tests.contract.conftest import Api
@@ -96,6 +97,7 @@ def test_time_tells_nothing_of_a_foreign_decision(api: Api) -> None:
 def test_what_access_costs(api: Api) -> None:
     ledger, numbers = api.root.ledger, iter(range(10**9))
     application = an_application(1)
+    id_number = application.applicant.id_number
     bounds = Bounds(unnoticed=10**6, most=10**6)
 
     def nonce() -> None:
@@ -104,7 +106,8 @@ def test_what_access_costs(api: Api) -> None:
 
     def variant() -> None:
         with ledger.reading() as reading:
-            one = variant_of(reading.vault, application, client=f"c{next(numbers)}")
+            client = f"c{next(numbers)}"
+            one = variant_of(reading.vault, id_number, characteristics(application), client=client)
         at: datetime = NOON.replace(second=1)
         with ledger.fleeting() as connection:
             keep(connection, one, at=at, bounds=bounds)
