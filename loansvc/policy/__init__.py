@@ -139,7 +139,7 @@ def judge(
     """
     grade = policy.grade_for(score)
     facts = {**facts, "grade": grade}
-    findings = tuple(find(rule, facts) for rule in policy.rules)
+    findings = tuple([find(rule, facts) for rule in policy.rules])
     limit = _limit_for(policy, facts)
     tier, tier_caps = _tier_for(policy, facts, fund)
     amount = facts["amount_yuan"]
@@ -147,7 +147,8 @@ def judge(
     above_limit = limit.before_caps_yuan > 0 and amount > limit.limit_yuan
     without_tier = limit.factor_percent > 0 and tier.tier == "GX"
     score_outcome = _score_outcome(policy, score)
-    asked_for = {score_outcome, *(f.outcome for f in findings)}
+    not_met = [f.rule for f in findings if f.result == "not_met"]
+    asked_for = {score_outcome, *[f.outcome for f in findings]}
     below_minimum = amount < policy.minimum_yuan
     if amount > limit.limit_yuan or below_minimum or tier.tier == "GX":
         asked_for.add("refer")
@@ -157,7 +158,7 @@ def judge(
     return Judgement(
         outcome=max(asked_for, key=OUTCOMES.index),
         score_outcome=score_outcome,
-        eligible=not any(f.rule.stage == "eligibility" and f.result == "not_met" for f in findings),
+        eligible=all(rule.stage != "eligibility" for rule in not_met),
         grade=grade,
         findings=findings,
         limit=limit,

@@ -127,18 +127,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule found: `result` is met, not_met, unknown or not_applicable."""
+    """What a rule found: `result` is met, not_met, unknown or not_applicable.
+
+    `outcome` is what the finding asks for.
+    """
 
     rule: Rule
     result: str
     value: Any
-
-    @property
-    def outcome(self) -> str:
-        """The outcome this finding asks for."""
-        if self.result == "not_met":
-            return self.rule.otherwise
-        return self.rule.if_unknown if self.result == "unknown" else "approve"
+    outcome: str = "approve"
 
 
 def all_hold(tests: Iterable[Test], facts: Mapping[str, Any]) -> bool:
@@ -154,8 +151,12 @@ def find(rule: Rule, facts: Mapping[str, Any]) -> Finding:
     if rule.when and not all_hold(rule.when, facts):
         return Finding(rule, "not_applicable", None)
     holds = rule.requires.holds(facts)
-    result = "unknown" if holds is None else "met" if holds else "not_met"
-    return Finding(rule, result, facts.get(rule.requires.fact))
+    value = facts.get(rule.requires.fact)
+    if holds:
+        return Finding(rule, "met", value)
+    if holds is None:
+        return Finding(rule, "unknown", value, rule.if_unknown)
+    return Finding(rule, "not_met", value, rule.otherwise)
 
 
 # --- reading ------------------------------------------------------------------------------------

@@ -21,12 +21,6 @@ from loansvc.web.requests import check_host
 from loansvc.web.strict_json import MOST_BYTES
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
 
 
 def create_app(
@@ -80,7 +74,8 @@ def _name_request() -> None:
 
 
 def _finish_response(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.request_id
-    for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
+    response.headers.add("X-Request-Id", g.request_id)
+    if not isinstance(response, problems.Answer):  # which has them from the start
+        for name, value in problems.SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
     return response

@@ -175,7 +175,7 @@ class Access:
     def tell(self, response: Response) -> Response:
         """Say what is left of the client's quota, and in a refusal what would be taken."""
         if "quota" in g:
-            response.headers.update(g.quota.fields())
+            response.headers.extend(g.quota.fields())
         if response.status_code == Unauthenticated.status:
             bearer = {"key", "token"} & set(self._ways)
             scheme = "Bearer" if bearer else "Signature"

@@ -20,6 +20,14 @@ RETRY_AFTER_SECONDS = (1, 5)  # drawn between the two, so that callers do not al
 Chance = Callable[[int, int], int]  # a whole number from the first to the second, both included
 
 
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+
 class Answer(Response):
     """A response whose headers are whole as they stand, so that none is looked over again."""
 
@@ -31,9 +39,8 @@ class Answer(Response):
 def answer(document: Any, status: int = 200, *, media_type: str = "application/json") -> Response:
     """A JSON response; nothing that is answered may be kept by a cache on the way."""
     body = orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
-    response = Answer(body, status=status, content_type=media_type)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    given = {"Content-Type": media_type, "Cache-Control": "no-store", **SECURITY_HEADERS}
+    return Answer(body, status, Headers(given))
 
 
 def problem_document(error: LoanError, request_id: str) -> dict[str, Any]:

@@ -159,8 +159,7 @@ def test_rule_finds_what_the_facts_say(
     facts: dict[str, Any], result: str, value: int | None, outcome: str
 ) -> None:
     rule = a_rule()
-    finding = find(rule, facts)
-    assert (finding, finding.outcome) == (Finding(rule, result, value), outcome)
+    assert find(rule, facts) == Finding(rule, result, value, outcome)
 
 
 def test_rule_without_when_applies_to_everyone() -> None:
