@@ -25,7 +25,7 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 PATH = re.compile(
     r"([A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}/){0,9}[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}", re.ASCII
 )
-MOST_BYTES = 1_000_000  # a card or a policy is a page, not a data set
+MOST_BYTES = 32_000_000  # a register of 50,000 villages has 20 MB
 FOLDERS = {
     "scorecard": "scorecards",
     "villages": "villages",

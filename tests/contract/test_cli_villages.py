@@ -253,7 +253,7 @@ def test_unknown_missing_and_doubled_columns_are_named(clerk: Clerk) -> None:
         pytest.param(csv_of(GOOD) + '"', "Check the quotation marks", id="an open quotation"),
         pytest.param("村,".encode("gb18030"), "iconv -f GB18030 -t UTF-8", id="GB18030"),
         pytest.param(b"\xff\xff\xff", "neither UTF-8 nor GB18030", id="no text"),
-        pytest.param("x" * 1_000_001, "is larger than 1000000 bytes", id="too large"),
+        pytest.param("x" * 32_000_001, "is larger than 32000000 bytes", id="too large"),
     ],
 )
 def test_file_that_is_no_evidence_is_refused_with_a_remedy(

@@ -82,7 +82,7 @@ FILES: dict[str, Breakage] = {
     "empty": _cut(0),
     **{f"cut at {percent} %": _cut(percent) for percent in range(5, 100, 5)},
     "1 GB": _grown(1_000_000_000),
-    "1 MB and a byte": _grown(1_000_001),
+    "32 MB and a byte": _grown(32_000_001),
     "a link": _as_link,
     "a folder": _as_folder,
     "a pipe": _as_pipe,
