@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from loansvc.application import PRODUCTS
 from loansvc.cli.days import a_day
@@ -43,9 +44,10 @@ def portfolio() -> None:
 @click.option("--master", default="local[2]", show_default=True, help="Of Spark.")
 @click.option("--again", is_flag=True, help="Begin anew; leave out what OUT holds of another run.")
 @as_json
+@click.pass_context
 def score(
-    given: str, out: str, *, product: str, on: datetime | None, columns: str,
-    keys: tuple[str, ...], format_: str, memory: str, threads: int, engine: str,
+    context: click.Context, given: str, out: str, *, product: str, on: datetime | None,
+    columns: str, keys: tuple[str, ...], format_: str, memory: str, threads: int, engine: str,
     master: str, again: bool, json_: bool,
 ) -> None:  # fmt: skip
     """Score the applications in IN, a file, a folder or a glob, into OUT.
@@ -54,6 +56,7 @@ def score(
     was ended goes on with the parts that lack. What is wrong with a row stands in *.rejects.csv.
     With --engine spark: from parquet into a folder of parquet, and OUT.rejects.
     """
+    _check_engine(context, engine)
     registry = Registry.open(Settings.from_environment().models_folder)
     day = on.date() if on else now().date()
     asked: dict[str, Any] = {
@@ -76,6 +79,16 @@ def score(
     references = summary["editions"]
     named = (f"{kind} {references[kind]['valid_from']}" for kind in references)
     click.echo(f"  under {' · '.join(named)}")
+
+
+OF_THE_OTHER = {"spark": ("memory", "threads"), "duckdb": ("master",)}
+
+
+def _check_engine(context: click.Context, engine: str) -> None:
+    """Refuse what would be ignored."""
+    for name in OF_THE_OTHER[engine]:
+        if context.get_parameter_source(name) == ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name} means nothing with --engine {engine}. Leave it out.")
 
 
 def _on_duckdb(given: str, out: str, *, memory: str, **asked: Any) -> dict[str, Any]:

@@ -86,3 +86,22 @@ def test_an_install_that_only_serves_says_what_lacks(
     status, _, err = run(capfd, monkeypatch, "portfolio", "score", table, table.parent / "out")
     assert status == 1
     assert "pip install 'loansvc[portfolio]'" in err
+
+
+@pytest.mark.parametrize(
+    ("engine", "given"),
+    [
+        pytest.param("spark", ("--memory", "4GB"), id="memory of Spark's"),
+        pytest.param("spark", ("--threads", "8"), id="threads of Spark's"),
+        pytest.param("duckdb", ("--master", "local[4]"), id="no master"),
+    ],
+)
+def test_what_the_engine_would_not_heed_is_refused(
+    table: Path, engine: str, given: tuple[str, str], capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    status, _, said = run(
+        capfd, monkeypatch, "portfolio", "score", table, "out", "--engine", engine, *given
+    )
+    assert status == 2
+    assert f"{given[0]} means nothing with --engine {engine}. Leave it out." in said
