@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, select
@@ -22,7 +22,7 @@ from loansvc.ledger.ciphers import INTERNATIONAL
 from loansvc.ledger.copying import Progress, copy_into
 from loansvc.ledger.entries import Reading, Writing
 from loansvc.ledger.fund import rebuild
-from loansvc.ledger.group_commit import GroupCommit
+from loansvc.ledger.group_commit import GroupCommit, Round
 from loansvc.ledger.migrating import migrate
 from loansvc.ledger.older import missing_from
 from loansvc.ledger.sealing import Subject
@@ -219,12 +219,27 @@ class Ledger:
         with self._writers.block() as connection:
             yield connection
 
+    def round(self) -> AbstractContextManager[Round]:
+        """Transactions of this thread with one commit, on disk when the block has ended.
+
+        What any of them gave must not be told before that.
+
+        Raises:
+            LedgerUnavailable: none of it is on disk, or nobody knows.
+        """
+        return self._writers.round()
+
     @contextmanager
     def fleeting(self) -> Iterator[Connection]:
         """A connection for writing what is kept for minutes; its commit does not wait for the disk.
 
-        Never for anything that is answered from the record.
+        Never for anything that is answered from the record. Within a round that writes it is a part
+        of that: its own thread would wait for it in vain.
         """
+        if self._writers.holds():
+            with self.transaction() as connection:
+                yield connection
+            return
         with database_errors(), self._fleeting.begin() as connection:
             wait_for_no_disk(connection)
             yield connection

@@ -4,6 +4,9 @@ Bringing a commit to disk costs as much as several decisions. Whoever wants to w
 block runs alone, in order; whoever finds nobody behind it, or the group full, commits for all.
 Nobody leaves before that commit is on disk, not even with a refusal: it may rest on what another
 block of the group wrote. Nobody waits for company either: alone, a block commits at once.
+
+A thread that has many blocks to run holds a round: its blocks join the group without waiting, and
+the round ends with the commit. Whoever holds one keeps its answers back until then.
 """
 
 from __future__ import annotations
@@ -43,10 +46,15 @@ class _Group:
         self.ended_well = False
         self.done = threading.Event()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it is to be undone, whatever comes."""
+        return self.undone or self.failure is not None
+
     def takes_more(self) -> bool:
         """Whether another block may join."""
-        ended = self.undone or self.failure is not None
-        return not ended and self.n_blocks < MOST_BLOCKS and time.monotonic() < self.full_at
+        has_room = self.n_blocks < MOST_BLOCKS and time.monotonic() < self.full_at
+        return has_room and not self.is_over
 
     @contextmanager
     def block(self) -> Iterator[Connection]:
@@ -97,6 +105,19 @@ class _Waiter:
         self.turn.set()
 
 
+class Round:
+    """Blocks of one thread that leave their group together; none, and there is no transaction."""
+
+    def __init__(self) -> None:
+        self.group: _Group | None = None  # begun or joined by the first block
+        self.n_blocks = 0  # that were asked for, refused ones too
+        self.failure: BaseException | None = None
+
+    def takes_more(self) -> bool:
+        """Whether another block may be tried in it."""
+        return self.failure is None and (self.group is None or self.group.takes_more())
+
+
 class GroupCommit:
     """The queue of writers of one process."""
 
@@ -106,6 +127,31 @@ class GroupCommit:
         self._lock = threading.Lock()  # guards the two below
         self._waiting: deque[_Waiter] = deque()
         self._busy = False
+        self._rounds: dict[int, Round] = {}  # by thread, each touched by its own alone
+
+    @contextmanager
+    def round(self) -> Iterator[Round]:
+        """A round of this thread; what was done in its blocks is on disk when it has ended.
+
+        Raises:
+            LedgerUnavailable: what its blocks did is not on disk, or nobody knows.
+        """
+        me, made = threading.get_ident(), Round()
+        assert me not in self._rounds
+        self._rounds[me] = made
+        try:
+            yield made
+        finally:
+            del self._rounds[me]
+            if made.group is not None:
+                self._leave(made.group)
+        if made.failure is not None:
+            raise LedgerUnavailable from made.failure
+
+    def holds(self) -> bool:
+        """Whether a round of this thread has written: nobody else can, until it ends."""
+        held = self._rounds.get(threading.get_ident())
+        return held is not None and held.group is not None
 
     @contextmanager
     def block(self) -> Iterator[Connection]:
@@ -114,8 +160,9 @@ class GroupCommit:
         Raises:
             LedgerUnavailable: it was not, or nobody knows. The connection is thrown away.
         """
+        held = self._rounds.get(threading.get_ident())
         with database_errors():
-            group = self._join(until=time.monotonic() + self._patience_s)
+            group = self._join_in(held) if held else self._join()
             try:
                 with group.block() as connection:
                     yield connection
@@ -123,10 +170,26 @@ class GroupCommit:
                 group.failure = error
                 raise
             finally:
-                self._leave(group)
+                if held is None:
+                    self._leave(group)
+                elif group.is_over:
+                    held.group, held.failure = None, group.failure
+                    self._leave(group)
 
-    def _join(self, *, until: float) -> _Group:
-        waiter = _Waiter()
+    def _join_in(self, held: Round) -> _Group:
+        """The group of a round. One that failed is not begun anew: its answers fail together."""
+        held.n_blocks += 1
+        if held.failure is not None:
+            raise LedgerUnavailable from held.failure
+        try:
+            held.group = held.group or self._join()
+        except Exception as error:
+            held.failure = error
+            raise
+        return held.group
+
+    def _join(self) -> _Group:
+        waiter, until = _Waiter(), time.monotonic() + self._patience_s
         with self._lock:
             if self._busy:
                 self._waiting.append(waiter)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy import Engine, event, text
 
 from loansvc.errors import LedgerUnavailable, NotFound
 from loansvc.ledger import group_commit
-from loansvc.ledger.group_commit import GroupCommit
+from loansvc.ledger.group_commit import GroupCommit, Round
 from loansvc.ledger.stores import open_engine
 
 PATIENCE_S = 5.0
@@ -224,3 +224,104 @@ def test_a_group_does_not_grow_for_ever(store: Store, pool: ThreadPoolExecutor) 
     wait([pool.submit(run) for _ in range(16)])
     assert store.lines() == list(range(640))
     assert 640 / 32 <= store.n_commits < 640
+
+
+# --- rounds: many blocks of one thread ----------------------------------------------------------
+
+
+@contextmanager
+def a_round_that_fails(store: Store) -> Iterator[Round]:
+    """A round of which nothing is on disk, as its end must say."""
+    rounds = ExitStack()
+    yield rounds.enter_context(store.writers.round())
+    with pytest.raises(LedgerUnavailable):
+        rounds.close()
+
+
+def add_in_vain(store: Store, line: int) -> None:
+    with pytest.raises(LedgerUnavailable):
+        store.add(line)
+
+
+def test_a_round_has_one_commit_and_nothing_is_there_before_it(store: Store) -> None:
+    with store.writers.round() as held:
+        store.add(1)
+        store.add(2)
+        assert (store.lines(), held.n_blocks, store.writers.holds()) == ([], 2, True)
+    assert (store.lines(), store.n_commits, store.writers.holds()) == ([1, 2], 1, False)
+
+
+def test_a_round_without_a_block_has_no_transaction(store: Store) -> None:
+    """Whoever holds the file from outside would keep it waiting."""
+    with store.engine.execution_options(loansvc_writes=True).begin(), store.writers.round():
+        assert not store.writers.holds()
+    assert store.n_commits == 1  # the other one's
+
+
+@pytest.mark.parametrize("refused", [1, 2, 3])
+def test_a_refusal_in_a_round_undoes_its_own_block_only(store: Store, refused: int) -> None:
+    with store.writers.round() as held:
+        for n in (1, 2, 3):
+            if n != refused:
+                store.add(n)
+                continue
+            with pytest.raises(NotFound):
+                store.add(n, then=refuse)
+        assert held.takes_more()
+    assert store.lines() == [n for n in (1, 2, 3) if n != refused]
+
+
+def test_a_database_error_ends_a_round_and_all_that_it_did(store: Store) -> None:
+    with a_round_that_fails(store) as held:
+        store.add(1)
+        add_in_vain(store, 1)
+        assert not held.takes_more()
+        add_in_vain(store, 2)
+    assert store.lines() == []
+    store.add(3)
+    assert store.lines() == [3]
+
+
+def test_a_round_whose_commit_fails_says_so(store: Store) -> None:
+    def break_it(connection: Any) -> None:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+        connection.exec_driver_sql("INSERT INTO line VALUES (99)")
+
+    event.listen(store.engine, "commit", break_it)
+    with a_round_that_fails(store):
+        store.add(1)
+        store.add(2)
+    event.remove(store.engine, "commit", break_it)
+    store.add(3)
+    assert store.lines() == [3]
+
+
+def test_a_round_that_cannot_begin_waits_once(store: Store) -> None:
+    store.writers = store.queue(0.3)
+    with store.engine.execution_options(loansvc_writes=True).begin():
+        start = time.monotonic()
+        with a_round_that_fails(store):
+            for n in range(4):
+                add_in_vain(store, n)
+        assert time.monotonic() - start < 2 * 0.3
+    store.add(9)
+    assert store.lines() == [9]
+
+
+def test_whoever_waits_for_a_round_joins_its_commit(store: Store, pool: ThreadPoolExecutor) -> None:
+    with store.writers.round():
+        store.add(1)
+        other = pool.submit(store.add, 2)
+        queued(store, 1)
+        store.add(3)
+        assert not other.done()
+    assert other.exception(10) is None
+    assert (store.lines(), store.n_commits) == ([1, 2, 3], 1)
+
+
+def test_a_round_takes_no_more_than_a_group(store: Store) -> None:
+    with store.writers.round() as held:
+        for n in range(group_commit.MOST_BLOCKS):
+            assert held.takes_more()
+            store.add(n)
+        assert not held.takes_more()

@@ -41,3 +41,14 @@ def test_a_nonce_is_free_again_once_it_has_expired(ledgers: list[Ledger]) -> Non
     assert not is_new(other, "key", "nonce", now=SOON, expires_at=SOON)
     later = SOON + timedelta(milliseconds=1)
     assert is_new(other, "key", "nonce", now=later, expires_at=later)
+
+
+def test_a_nonce_within_a_round_that_writes_waits_for_nobody(ledgers: list[Ledger]) -> None:
+    """On SQLite the round holds the file, and a connection beside it would wait for the round."""
+    one, other = ledgers
+    with one.round():
+        with one.transaction():
+            pass
+        assert is_new(one, "key", "nonce", now=NOON, expires_at=SOON)
+        assert not is_new(one, "key", "nonce", now=NOON, expires_at=SOON)
+    assert not is_new(other, "key", "nonce", now=NOON, expires_at=SOON)
