@@ -169,8 +169,9 @@ class Underwriting:
             LedgerUnavailable
         """
         derived = self.derive(application, watch=watch)
-        with self.ledger.writing() as ledger:
-            return self.decide_within(ledger, derived, client=client, watch=watch)
+        return self.ledger.write(
+            lambda ledger: self.decide_within(ledger, derived, client=client, watch=watch)
+        )
 
     def derive(self, application: Application, *, watch: Watch | None = None) -> Derived:
         """What `decide_within` needs and no transaction: in one, everybody else waits for it."""

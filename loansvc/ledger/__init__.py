@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import URL, Connection, Engine, select
 
@@ -52,6 +53,7 @@ from loansvc.ledger.verifier import Checkpoint
 
 __all__ = ["Entry", "Ledger", "Problem", "Reading", "Subject", "Vault", "Writing", "is_there"]
 
+T = TypeVar("T")
 log = logging.getLogger("loansvc.ledger")
 TRIES = 2  # to clean the log before the answer, each at most as long as stores.TRACE_WAIT_MS
 PAUSE_S = 1.0  # between later tries
@@ -206,6 +208,15 @@ class Ledger:
         """
         with self.transaction() as connection:
             yield Writing(connection, self._vault.refresh())
+
+    def write(self, work: Callable[[Writing], T]) -> T:
+        """What `work` gives in a write transaction; it is on disk then. It may run in any thread.
+
+        Raises:
+            LedgerUnavailable: it is not, or nobody knows; and whatever `work` raises.
+        """
+        vault = self._vault.refresh()
+        return self._writers.run(lambda connection: work(Writing(connection, vault)))
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:

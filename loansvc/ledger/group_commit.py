@@ -5,6 +5,9 @@ block runs alone, in order; whoever finds nobody behind it, or the group full, c
 Nobody leaves before that commit is on disk, not even with a refusal: it may rest on what another
 block of the group wrote. Nobody waits for company either: alone, a block commits at once.
 
+To be woken for its turn and again for the commit costs a thread more than the statements of a
+decision. So what can be said as work (`run`) is done by whoever has the turn.
+
 A thread that has many blocks to run holds a round: its blocks join the group without waiting, and
 the round ends with the commit. Whoever holds one keeps its answers back until then.
 """
@@ -14,8 +17,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar, cast
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
@@ -28,6 +32,7 @@ MOST_BLOCKS = 32  # of one group: more would keep the writers of other processes
 MOST_SECONDS = 0.05  # after which a group takes no further block
 LONGEST_COMMIT_SECONDS = 30  # after which its result counts as unknown
 
+T = TypeVar("T")
 MARK = Prepared(text("SAVEPOINT block"))
 RELEASE = Prepared(text("RELEASE SAVEPOINT block"))
 UNDO = Prepared(text("ROLLBACK TO SAVEPOINT block"))
@@ -45,6 +50,7 @@ class _Group:
         self.failure: DBAPIError | None = None
         self.ended_well = False
         self.done = threading.Event()
+        self.served: list[_Waiter] = []  # whose work was done by another thread
 
     @property
     def is_over(self) -> bool:
@@ -94,15 +100,40 @@ class _Group:
 
 
 class _Waiter:
-    """A thread that waits for its turn; `group` is set where it joins one."""
+    """A thread that waits for its turn, or for its work to be on disk.
 
-    def __init__(self) -> None:
-        self.turn = threading.Event()
+    `group` is set where it joins one, or where its work was done in one.
+    """
+
+    def __init__(self, work: Callable[[Connection], object] | None = None) -> None:
+        self.work = work
+        self.is_served = False
+        self.result: object = None
+        self.error: BaseException | None = None
         self.group: _Group | None = None
+        self._turn = threading.Lock()  # a tenth of an Event
+        self._turn.acquire()
 
     def go(self, group: _Group | None) -> None:
+        """Let the thread go on."""
         self.group = group
-        self.turn.set()
+        self._turn.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it may go on, within that time."""
+        return self._turn.acquire(timeout=max(seconds, 0))
+
+    def serve(self, group: _Group) -> None:
+        """Do its work in a block of that group."""
+        assert self.work is not None
+        self.is_served = True
+        try:
+            with group.block() as connection:
+                self.result = self.work(connection)
+        except BaseException as error:
+            if isinstance(error, DBAPIError):
+                group.failure = error
+            self.error = error
 
 
 class Round:
@@ -162,7 +193,7 @@ class GroupCommit:
         """
         held = self._rounds.get(threading.get_ident())
         with database_errors():
-            group = self._join_in(held) if held else self._join()
+            group = self._join_in(held) if held else self._join(_Waiter())
             try:
                 with group.block() as connection:
                     yield connection
@@ -176,31 +207,58 @@ class GroupCommit:
                     held.group, held.failure = None, group.failure
                     self._leave(group)
 
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """What `work` gives in a block of its own; what it did is on disk then.
+
+        Whoever has the turn does the work of those who wait as well, so that a thread is woken once
+        and not twice: `work` may run in another thread.
+
+        Raises:
+            LedgerUnavailable: it was not, or nobody knows; and whatever `work` raises.
+        """
+        if threading.get_ident() in self._rounds:
+            with self.block() as connection:
+                return work(connection)
+        with database_errors():
+            waiter = _Waiter(work)
+            group = self._join(waiter)
+            if not waiter.is_served:
+                waiter.serve(group)
+                self._leave(group)
+            if not group.ended_well:
+                raise LedgerUnavailable from group.failure
+        if waiter.error is not None:
+            raise waiter.error
+        return cast("T", waiter.result)
+
     def _join_in(self, held: Round) -> _Group:
         """The group of a round. One that failed is not begun anew: its answers fail together."""
         held.n_blocks += 1
         if held.failure is not None:
             raise LedgerUnavailable from held.failure
         try:
-            held.group = held.group or self._join()
+            held.group = held.group or self._join(_Waiter())
         except Exception as error:
             held.failure = error
             raise
         return held.group
 
-    def _join(self) -> _Group:
-        waiter, until = _Waiter(), time.monotonic() + self._patience_s
+    def _join(self, waiter: _Waiter) -> _Group:
+        """The group in which it is the waiter's turn, or in which its work was done."""
+        until = time.monotonic() + self._patience_s
         with self._lock:
             if self._busy:
                 self._waiting.append(waiter)
             else:
                 self._busy = True
                 waiter.go(None)
-        if not waiter.turn.wait(until - time.monotonic()):
+        if not waiter.wait(until - time.monotonic()):
             with self._lock:
                 if waiter in self._waiting:  # else the turn came at the last moment
                     self._waiting.remove(waiter)
                     raise LedgerUnavailable
+            if not waiter.wait(LONGEST_COMMIT_SECONDS):
+                raise LedgerUnavailable
         return waiter.group or self._begin(until)
 
     def _begin(self, until: float) -> _Group:
@@ -223,18 +281,28 @@ class GroupCommit:
             finally:
                 group.done.set()
                 self._pass_on(None)
+                for waiter in group.served:
+                    waiter.go(group)
         if not group.done.wait(LONGEST_COMMIT_SECONDS):
             raise LedgerUnavailable
         if not group.ended_well:
             raise LedgerUnavailable from group.failure
 
     def _pass_on(self, group: _Group | None) -> bool:
-        """Give the turn to who waits longest; whether anybody took it."""
-        with self._lock:
-            if group is not None and not (self._waiting and group.takes_more()):
+        """Give the turn to who waits longest; whether anybody took it.
+
+        Those who only want work done are served on the way.
+        """
+        while True:
+            with self._lock:
+                if group is not None and not (self._waiting and group.takes_more()):
+                    return False
+                heir = self._waiting.popleft() if self._waiting else None
+                self._busy = heir is not None
+            if heir is None:
                 return False
-            heir = self._waiting.popleft() if self._waiting else None
-            self._busy = heir is not None
-        if heir is not None:
-            heir.go(group)
-        return heir is not None
+            if group is None or heir.work is None:
+                heir.go(group)
+                return True
+            heir.serve(group)
+            group.served.append(heir)

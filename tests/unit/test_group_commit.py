@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Connection, Engine, event, text
 
 from loansvc.errors import LedgerUnavailable, NotFound
 from loansvc.ledger import group_commit
@@ -22,9 +22,13 @@ PATIENCE_S = 5.0
 
 
 class Store:
-    """One table, one queue of writers, and how often it was committed."""
+    """One table, one queue of writers, and how often it was committed.
 
-    def __init__(self, folder: Path) -> None:
+    `works`: which lines are left as work to whoever has the turn.
+    """
+
+    def __init__(self, folder: Path, works: Callable[[int], bool]) -> None:
+        self.works = works
         self.engine: Engine = open_engine(f"sqlite:///{folder / 'some.db'}", 500)
         with self.engine.begin() as connection:
             connection.execute(text("CREATE TABLE line (id INTEGER PRIMARY KEY)"))
@@ -45,19 +49,36 @@ class Store:
         self.n_commits += 1
 
     def add(self, line: int, *, then: Callable[[], None] = lambda: None) -> None:
-        with self.writers.block() as connection:
+        def work(connection: Connection) -> int:
             connection.execute(text("INSERT INTO line VALUES (:id)"), {"id": line})
             then()
+            return line
+
+        if self.works(line):
+            assert self.writers.run(work) == line
+            return
+        with self.writers.block() as connection:
+            work(connection)
 
     def lines(self) -> list[int]:
         with self.engine.connect() as connection:
             return list(connection.execute(text("SELECT id FROM line ORDER BY id")).scalars())
 
 
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+WAYS: dict[str, Callable[[int], bool]] = {
+    "blocks": lambda line: False,
+    "works": lambda line: True,
+    "works and blocks": lambda line: line % 2 == 1,
+    "blocks and works": lambda line: line % 2 == 0,
+}
+
+
+@pytest.fixture(params=WAYS)
+def store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Store]:
     monkeypatch.setattr(group_commit, "MOST_SECONDS", 60.0)  # however busy the machine is
-    made = Store(tmp_path)
+    made = Store(tmp_path, WAYS[request.param])
     yield made
     made.hold.set()
     made.engine.dispose()
@@ -227,6 +248,24 @@ def test_a_group_does_not_grow_for_ever(store: Store, pool: ThreadPoolExecutor) 
 
 
 # --- rounds: many blocks of one thread ----------------------------------------------------------
+
+
+def test_work_of_those_who_wait_is_done_by_whoever_has_the_turn(
+    store: Store, pool: ThreadPoolExecutor
+) -> None:
+    """So that a thread is woken once, when the commit is on disk."""
+    threads: dict[int, int] = {}
+
+    def add(line: int) -> None:
+        store.add(line, then=lambda: threads.update({line: threading.get_ident()}))
+
+    with first_in_its_block(store, pool) as first:
+        others = [pool.submit(add, n) for n in range(2, 6)]
+        queued(store, 4)
+    wait([first, *others])
+    done_by_others = [n for n in range(3, 6) if store.works(n) and threads[n] == threads[n - 1]]
+    assert done_by_others == [n for n in range(3, 6) if store.works(n)]
+    assert store.n_commits == 1
 
 
 @contextmanager
