@@ -10,6 +10,7 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Executable, Select
@@ -97,7 +98,9 @@ def _arguments(in_order: Sequence[str] | None, fixed: Values) -> Callable[[Value
         return (lambda values: {**fixed, **values}) if fixed else (lambda values: values)
     if fixed:
         return lambda values: [values[n] if n in values else fixed[n] for n in in_order]
-    return lambda values: [values[name] for name in in_order]
+    if len(in_order) < 2:  # of one name an itemgetter gives no tuple
+        return lambda values: [values[name] for name in in_order]
+    return itemgetter(*in_order)
 
 
 def _told(connection: Connection, sql: str, error: Exception) -> DBAPIError:
