@@ -83,6 +83,8 @@ class PatientConnection(psycopg.Connection[TupleRow]):
         """
         try:
             return super().wait(gen, interval, self.patience_s if timeout is None else timeout)
+        except psycopg.errors.PipelineAborted:
+            raise  # of what was sent behind a statement that the server refused: it stands there
         except psycopg.OperationalError as error:
             if error.sqlstate is None:  # not the server's refusal: nobody knows where it stands
                 self.close()

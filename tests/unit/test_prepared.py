@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from select import select as readable
 
 import pytest
 from sqlalchemy import Engine, bindparam, insert, literal_column, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from loansvc.errors import LedgerUnavailable
+from loansvc.ledger.postgres import PatientConnection
 from loansvc.ledger.prepared import Prepared, sent_together
 from loansvc.ledger.stores import database_errors, open_engine
 from loansvc.ledger.tables import metadata, payload, subject
@@ -81,6 +83,26 @@ def test_an_error_of_what_is_sent_together_comes_at_its_end_at_the_latest(engine
             ADD.run_for(connection, ROWS + ROWS)
         transaction.rollback()
     with engine.begin() as connection:
+        assert ALL.all(connection) == []
+
+
+def test_what_is_sent_behind_a_refused_statement_costs_no_connection(engine: Engine) -> None:
+    if engine.dialect.name != "postgresql":
+        pytest.skip("SQLite is told no before the next statement is sent")
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, PatientConnection)
+
+        def send_on() -> None:
+            ADD.run_for(connection, ROWS + ROWS)
+            assert readable([driver.fileno()], [], [], 5)[0], "the server said nothing"
+            ADD.run_for(connection, ROWS)
+
+        with connection.begin() as transaction:
+            with pytest.raises(IntegrityError), sent_together(connection):
+                send_on()
+            transaction.rollback()
+        assert not driver.closed
         assert ALL.all(connection) == []
 
 
