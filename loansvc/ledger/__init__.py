@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import URL, Connection, Engine, select
+from sqlalchemy import URL, Connection, Engine, delete, select
 
 from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
 from loansvc.ledger import kept, tables
@@ -256,7 +256,10 @@ class Ledger:
             yield connection
 
     def check_keys(self) -> None:
-        """Refuse to work with keys other than those the ledger was written with."""
+        """Refuse to work with keys other than those the ledger was written with.
+
+        What a retired key that is not here any more was needed for goes.
+        """
         ring = tables.keyring
         with self.snapshot() as connection:
             rows = connection.execute(select(ring)).all()
@@ -278,6 +281,22 @@ class Ledger:
         if new:  # of processes that start together, the first one writes them
             with self.transaction() as connection:
                 put_new(connection, ring, new)
+        for purpose, version in known.keys() - here.keys():
+            if purpose == "pseudonym":
+                self._forget_marks(version)
+
+    def _forget_marks(self, version: int) -> None:
+        """Delete the marks of relations and of variants under a key that is no more.
+
+        Until it was, other processes marked whom they met under it too.
+        """
+        for column in (tables.related.c.party, tables.variant.c.person):
+            under = column.like(f"v{version}:%")
+            with self.snapshot() as connection:
+                there = connection.execute(select(column).where(under).limit(1)).first()
+            if there is not None:
+                with self.transaction() as connection:
+                    connection.execute(delete(column.table).where(under))
 
     def leave_no_trace(self) -> None:
         """Take what was deleted out of the database's files, now or as soon as nobody reads it.

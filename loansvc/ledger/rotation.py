@@ -214,7 +214,7 @@ def retire(ledger: Ledger, purpose: str, version: int, *, at: str, entry_id: str
     with ledger.writing() as writing:
         _check_not_needed(writing, purpose, version)
         if purpose == "pseudonym":
-            _drop_marks(writing, version)
+            _check_marked(writing, version)
         writing.connection.execute(
             update(tables.keyring).where(
                 tables.keyring.c.purpose == purpose, tables.keyring.c.version == version
@@ -228,6 +228,7 @@ def retire(ledger: Ledger, purpose: str, version: int, *, at: str, entry_id: str
         path = writing.vault.path
     if path is not None:
         vault.drop_key(path, purpose, version)
+    ledger.check_keys()  # from now on nobody marks under it: what was marked goes
     ledger.leave_no_trace()
 
 
@@ -249,11 +250,8 @@ def _check_not_needed(reading: Reading, purpose: str, version: int) -> None:
         )
 
 
-def _drop_marks(writing: Writing, version: int) -> None:
-    """Delete the marks of relations under an old version, if each has one under the current.
-
-    Those of variants are a day's count, which begins anew.
-    """
+def _check_marked(writing: Writing, version: int) -> None:
+    """Refuse if a relation that has a mark under an old version has none under the current."""
     count = select(func.count()).select_from(tables.related)
     old, now = f"v{version}:%", f"v{writing.vault.current('pseudonym')}:%"
     n_old, n_now = (
@@ -264,5 +262,3 @@ def _drop_marks(writing: Writing, version: int) -> None:
         raise SetupRefused(
             "Some relations have no mark under the current key. Run: loansvc ledger verify"
         )
-    writing.connection.execute(tables.related.delete().where(_RELATED.party.like(old)))
-    writing.connection.execute(tables.variant.delete().where(tables.variant.c.person.like(old)))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loansvc.errors import SetupRefused
-from loansvc.ledger import Ledger, rotation
+from loansvc.ledger import Ledger, rotation, vault
 from loansvc.ledger.rotation import retire, rotate, status
-from loansvc.ledger.vault import add_key
+from loansvc.ledger.vault import add_key, drop_key
 from loansvc.lending import Lending
 from loansvc.privacy import Privacy
 from loansvc.underwriting import Underwriting
@@ -145,6 +146,30 @@ def test_parties_meet_whichever_key_was_current(tmp_path: Path) -> None:
     root.ledger.rebuild()
     assert root.ledger.verify()[1] == []
     assert Lending(root).fund()["guaranteed_yuan"] == 4 * one
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["goes on", "dies"])
+@over_both
+def test_what_is_decided_while_a_key_goes_leaves_no_mark_under_it(
+    root: Underwriting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: bool
+) -> None:
+    """Other processes know the old key until it is out of the file."""
+    other = again(root, tmp_path)
+
+    def drop_late(*given: Any) -> None:
+        assert other.decide(an_application(8), client="bank")[1]
+        assert other.ledger.verify()[1] == []
+        drop_key(*given)
+        if dies:
+            raise InterruptedError
+
+    turn(root.ledger, "pseudonym")
+    monkeypatch.setattr(vault, "drop_key", drop_late)
+    with pytest.raises(InterruptedError) if dies else nullcontext():
+        drop(root.ledger, "pseudonym", 1)
+    assert again(root, tmp_path).ledger.verify()[1] == []
+    under_1 = databases.sql(tmp_path / "home", "SELECT party FROM related WHERE party LIKE 'v1:%'")
+    assert under_1 == []
 
 
 @over_both
