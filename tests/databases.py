@@ -6,16 +6,21 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import re
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from loansvc.ledger import Ledger
 from loansvc.ledger.tables import metadata
 from tests import postgres
 
@@ -46,6 +51,27 @@ def url_of(home: Path) -> str:
         postgres.shared().new(name)
         _made.add(name)
     return postgres.shared().url(name)
+
+
+def begin(home: Path) -> None:
+    """Put a new ledger there, with the same keys as any other that came so.
+
+    To make its keys and tables anew would take most of the time of most tests.
+    """
+    made = _begun(_kind)
+    if _kind == POSTGRESQL:
+        postgres.shared().new(_name(home), template=_name(made))
+        _made.add(_name(home))
+    shutil.copytree(made, home)
+
+
+@cache
+def _begun(kind: str) -> Path:
+    """A home with nothing but keys and tables, in that kind of database."""
+    home = Path(tempfile.mkdtemp(prefix=f"loansvc-{kind}-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    Ledger.open(url_of(home), home=home, create=True).close()
+    return home
 
 
 def _name(home: Path) -> str:

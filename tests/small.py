@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import re
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -115,18 +119,28 @@ POLICY = Path(__file__).with_name("small_policy.toml").read_text("utf-8")
 
 def small_models(folder: Path) -> Path:
     """A folder of editions with the small card and policy for every product, published."""
-    drafts = folder / "drafts"
-    drafts.mkdir(parents=True)
-    models = folder / "models"
+    published = _published(to_text(REGISTER))
+    for part in ("drafts", "models"):
+        shutil.copytree(published / part, folder / part)
+    return folder / "models"
+
+
+@cache
+def _published(register: str) -> Path:
+    """Once for all tests: to publish waits for the disk, and a copy reads the same."""
+    folder = Path(tempfile.mkdtemp(prefix="loansvc-small-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    drafts, models = folder / "drafts", folder / "models"
+    drafts.mkdir()
     models.mkdir()
-    for name, document in (("villages", REGISTER), ("rates", RATES)):
-        publish_text(models, drafts / f"{name}.json", to_text(document))
+    for name, document in (("villages", register), ("rates", to_text(RATES))):
+        publish_text(models, drafts / f"{name}.json", document)
     for product in PRODUCTS:
         card = to_text({**CARD, "product": product})
         publish_text(models, drafts / f"{product}.json", card)
         policy = POLICY.replace("PRODUCT", product)
         publish_text(models, drafts / f"{product}.toml", policy)
-    return models
+    return folder
 
 
 def publish_caps(models: Path, folder: Path, *, related_percent: int, **caps: int) -> None:
@@ -150,6 +164,8 @@ def small_underwriting(
 ) -> Underwriting:
     """Underwriting on the small editions and a new ledger under `folder`."""
     home = folder / "home"
+    if not home.exists():
+        databases.begin(home)
     ledger = Ledger.open(databases.url_of(home), home=home, create=True)
     return Underwriting(Registry.open(models or small_models(folder)), ledger, clock=clock)
 

@@ -360,9 +360,10 @@ def downgrade(connection: Connection, to: str) -> None:
     command.downgrade(config, to)
 
 
-def revisions() -> list[str]:
+@cache
+def revisions() -> tuple[str, ...]:
     """Every version of the tables that this program knows, newest first."""
-    return [script.revision for script in scripts()]
+    return tuple(script.revision for script in scripts())
 
 
 def scripts() -> Iterator[Script]:
