@@ -211,6 +211,12 @@ def children(pid: int) -> list[int]:
     return []
 
 
+def memory_kb(pid: int, figure: str = "VmRSS") -> int:
+    """What a process holds in memory; as VmHWM the most that it ever held."""
+    status = Path(f"/proc/{pid}/status").read_text("ascii", "replace")
+    return int(status.partition(f"{figure}:")[2].split()[0])
+
+
 def listens(worker: int) -> bool:
     """Whether a worker waits for callers yet: its poller looks at a socket."""
     with suppress(OSError):

@@ -12,18 +12,28 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from loansvc.batching.working import LEASE_MS
 from tests.contract.test_http_signatures import signed_headers
-from tests.e2e.service import PATIENCE_S, Answer, Service, an_example, wait_for
+from tests.e2e.service import PATIENCE_S, Answer, Service, an_example, memory_kb, wait_for
 from tests.e2e.test_access import signing_key
 from tests.small import lines_of, small_models
 
 NDJSON = "application/x-ndjson"
+WORKER = """
+import sys
+from loansvc.batching import working
+from loansvc.cli import main
+working.LEASE_MS = int(sys.argv.pop())
+sys.argv[0:] = ["loansvc", "worker"]
+main()
+"""
 PAGE = (Path(__file__).parents[2] / "docs" / "batches.md").read_text("utf-8")
 
 
@@ -36,11 +46,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 class WorkerProcess:
-    """One `loansvc worker` on the home of a service."""
+    """One `loansvc worker` on the home of a service; `lease_ms` where a test cannot wait for it."""
 
-    def __init__(self, service: Service, *arguments: str) -> None:
+    def __init__(self, service: Service, *, lease_ms: int = LEASE_MS) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "loansvc", "worker", *arguments],
+            [sys.executable, "-c", WORKER, str(lease_ms)],
             env=service.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -75,14 +85,9 @@ def results(service: Service, batch_id: str) -> list[Any]:
     return [json.loads(line) for line in answer.body.splitlines()]
 
 
-def memory_kb(pid: int) -> int:
-    [found] = re.findall(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found)
-
-
 def test_a_long_batch_in_chunks_is_read_in_bounded_memory(service: Service) -> None:
     """10 MB that no row of which is an application, and one that is."""
-    before = max(map(memory_kb, service.workers()))
+    before = max(memory_kb(pid, "VmHWM") for pid in service.workers())
     filler = (json.dumps({"note": "x" * 10_000}) + "\n").encode()
 
     def pieces() -> Iterator[bytes]:
@@ -93,7 +98,7 @@ def test_a_long_batch_in_chunks_is_read_in_bounded_memory(service: Service) -> N
     taken = send(service, pieces(), "LONG")
     assert taken.status == 202, taken.body
     assert taken.json()["rows"] == 1001
-    after = max(map(memory_kb, service.workers()))
+    after = max(memory_kb(pid, "VmHWM") for pid in service.workers())
     assert after - before < 8_000, "KB"
     assert service.run("worker", "--once").returncode == 0
     assert [(r["row"], r["status"]) for r in results(service, "LONG") if r["status"] != 422] == [
@@ -171,28 +176,47 @@ def test_a_sender_who_hangs_up_leaves_nothing(service: Service) -> None:
     wait_for("nothing of it", lambda: service.get("/v1/batches/GONE").status == 404)
 
 
-def test_a_sender_who_stops_is_not_waited_for(service: Service) -> None:
-    """Though a long body may take longer than the time for any other, if it goes on coming."""
+def test_a_sender_who_stops_is_not_waited_for_and_one_who_goes_on_is(service: Service) -> None:
+    """A long body may take longer than the time for any other, if it goes on coming."""
     row = json.dumps(an_example(900)).encode() + b"\n"
-    head = (
-        "POST /v1/batches?batch_id=SLOW HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
-        f"{service.key}\r\nContent-Type: {NDJSON}\r\nTransfer-Encoding: chunked\r\n\r\n"
-    )
-    with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE_S) as connection:
-        connection.sendall(head.encode())
-        piece = row * 50
+    chunk = b"%x\r\n%s\r\n" % (50 * len(row), 50 * row)
+
+    def begun(batch_id: str) -> socket.socket:
+        made = socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE_S)
+        made.sendall(
+            f"POST /v1/batches?batch_id={batch_id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+            f"{service.key}\r\nContent-Type: {NDJSON}\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n".encode()
+            + chunk
+        )
+        return made
+
+    def answered(connection: socket.socket) -> bytes:
+        found = b""
+        while b"}" not in found:
+            found += connection.recv(65_536) or b"}"
+        return found
+
+    def refused(stopped: socket.socket) -> tuple[bytes, float]:
+        since = time.monotonic()
+        return answered(stopped), time.monotonic() - since
+
+    with (
+        begun("STOPS") as stopped, begun("GOES-ON") as going, ThreadPoolExecutor(1) as beside
+    ):  # fmt: skip
+        told = beside.submit(refused, stopped)
         started = time.monotonic()
-        while time.monotonic() - started < 13:
-            connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
+        while time.monotonic() - started < 12:
+            going.sendall(chunk)
             time.sleep(1)
-        stopped = time.monotonic()
-        answered = b""
-        while b"}" not in answered:
-            answered += connection.recv(65_536) or b"}"
-    assert b" 400 " in answered, answered
-    assert b"could not be read whole" in answered, answered
-    assert 5 < time.monotonic() - stopped < 20
-    assert service.get("/v1/batches/SLOW").status == 404
+        going.sendall(b"0\r\n\r\n")
+        assert b" 202 " in answered(going)
+        found, after_s = told.result(PATIENCE_S)
+    assert b" 400 " in found, found
+    assert b"could not be read whole" in found, found
+    assert 5 < after_s < 20
+    assert service.get("/v1/batches/STOPS").status == 404
+    assert service.run("worker", "--once").returncode == 0
 
 
 @pytest.mark.parametrize("key", ["", "lsk_0123456789ab_" + "A" * 43])

@@ -48,6 +48,11 @@ def service(request: pytest.FixtureRequest, tmp_path: Path, models: Path) -> Ite
     running.close()
 
 
+def a_worker(service: Service) -> WorkerProcess:
+    """One that holds a batch for a second, not for ten: what follows is the same, and sooner."""
+    return WorkerProcess(service, lease_ms=1_000)
+
+
 def documents() -> list[Any]:
     """Applications, among them some twice, with other content, and wrong ones."""
     found = [an_example(FIRST + number) for number in range(N_ROWS)]
@@ -126,7 +131,7 @@ def test_a_worker_killed_at_any_point_loses_and_doubles_nothing(
     killed = 0
     with traffic(service, n_clients=2) as load:
         for _ in range(KILLS):
-            worker = WorkerProcess(service)
+            worker = a_worker(service)
             try:
                 more_than(service, standing(service, "B-1")["rows_over"])
                 time.sleep(chance.uniform(0, 0.3))
@@ -137,7 +142,7 @@ def test_a_worker_killed_at_any_point_loses_and_doubles_nothing(
             if finished(service):
                 break
     assert killed
-    last = WorkerProcess(service)
+    last = a_worker(service)
     try:
         in_the_end(lambda: finished(service))
         last.signal(signal.SIGTERM)
@@ -158,7 +163,7 @@ def test_a_worker_that_wakes_after_its_batch_was_taken_over_does_nothing_twice(
     """
     sent = documents()
     assert send(service, lines_of(*sent), "B-1").status == 202
-    frozen, other = WorkerProcess(service), None
+    frozen, other = a_worker(service), None
     try:
         more_than(service, 20)
         for number in itertools.count():
@@ -168,7 +173,7 @@ def test_a_worker_that_wakes_after_its_batch_was_taken_over_does_nothing_twice(
             frozen.signal(signal.SIGCONT)
             time.sleep(0.01)
         before = standing(service, "B-1")["rows_over"]
-        other = WorkerProcess(service)
+        other = a_worker(service)
         more_than(service, before + 20)
         frozen.signal(signal.SIGCONT)
         in_the_end(lambda: finished(service))
@@ -186,7 +191,7 @@ def test_two_workers_share_what_waits(service: Service) -> None:
     assert send(service, lines_of(*sent), "B-1").status == 202
     for number, body in enumerate(others, start=2):
         assert send(service, body, f"B-{number}").status == 202
-    workers = [WorkerProcess(service) for _ in range(2)]
+    workers = [a_worker(service) for _ in range(2)]
     try:
         in_the_end(lambda: are_done(service, "B-1", "B-2", "B-3"))
     finally:

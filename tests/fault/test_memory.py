@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.service import Service
+from tests.e2e.service import Service, memory_kb
 from tests.fault.tools import needs
 from tests.fault.traffic import BROKEN, RECOVERY_S, survived, traffic
 from tests.small import small_models
@@ -28,11 +28,6 @@ def service(tmp_path: Path) -> Iterator[Service]:
     running = Service(tmp_path / "home", small_models(tmp_path))
     yield running
     running.close()
-
-
-def resident_mb(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text("ascii")
-    return int(status.partition("VmRSS:")[2].split()[0]) // 1024
 
 
 def send_too_much(service: Service, number: int) -> int:
@@ -60,14 +55,14 @@ def test_bodies_of_20_mb_within_little_memory(
     with traffic(service, n_clients=2) as load:
         time.sleep(2)
         workers = service.workers()
-        before = {pid: resident_mb(pid) for pid in workers}
+        before = {pid: memory_kb(pid) for pid in workers}
         with ThreadPoolExecutor(8) as callers:
             statuses = Counter(callers.map(lambda n: send_too_much(service, n), range(N_BODIES)))
         ended = time.monotonic()
         time.sleep(2)
     assert set(statuses) <= {413, 503, BROKEN}
     assert service.workers() == workers, "a worker died"
-    growth = max(resident_mb(pid) - before[pid] for pid in workers)
+    growth = max(memory_kb(pid) - before[pid] for pid in workers) // 1024
     assert growth <= MOST_GROWTH_MB
     assert load.first_answer_after(ended) <= RECOVERY_S
     said = survived(service, load)

@@ -45,7 +45,11 @@ CODES = {"use": [-1, -9]}
 QUICK: dict[str, Any] = {"n_bags": 2, "max_iter": 100}
 
 
-@BOTH
+@pytest.mark.parametrize(
+    "estimator",
+    [AdditiveBoostingScorecard(**QUICK), WoeLogisticScorecard()],
+    ids=["boosting", "woe"],
+)
 def test_scikit_learn_finds_nothing_to_complain_of(estimator: Any) -> None:
     check_estimator(estimator, on_skip=None)
 
