@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 KINDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small editions, of this module alone."""
+    # Imported here: the environment of the peers has nothing that serves.
+    from tests.small import small_models
+
+    return small_models(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture(params=KINDS)

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -168,6 +168,22 @@ def small_underwriting(
         databases.begin(home)
     ledger = Ledger.open(databases.url_of(home), home=home, create=True)
     return Underwriting(Registry.open(models or small_models(folder)), ledger, clock=clock)
+
+
+class Clock:
+    """A clock in hand."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, days: int) -> None:
+        self.now += timedelta(days=days)
+
+    def on(self, day: str) -> None:
+        self.now = datetime.combine(date.fromisoformat(day), NOON.timetz())
 
 
 def a_worker(root: Underwriting, **changes: Any) -> Working:

@@ -16,6 +16,7 @@ from click.core import ParameterSource
 from loansvc.application import PRODUCTS
 from loansvc.cli.days import a_day
 from loansvc.cli.decisions import as_json, print_json
+from loansvc.cli.extras import needs
 from loansvc.errors import SetupRefused
 from loansvc.registry import Registry
 from loansvc.settings import Settings
@@ -92,7 +93,7 @@ def _check_engine(context: click.Context, engine: str) -> None:
 
 
 def _on_duckdb(given: str, out: str, *, memory: str, **asked: Any) -> dict[str, Any]:
-    with _engine("portfolio"):
+    with needs("portfolio", "A portfolio run"):
         from loansvc.portfolio.run import Order, memory_bytes, score
     order = Order(given=given, out=Path(out), memory_bytes=memory_bytes(memory), **asked)
     with _bar() as progress:
@@ -104,7 +105,7 @@ def _on_spark(
 ) -> dict[str, Any]:  # fmt: skip
     if format_ != "parquet" or Path(out).suffix:
         raise click.UsageError("With --engine spark, OUT is a folder of parquet.")
-    with _engine("spark"):
+    with needs("spark", "A portfolio run"):
         from pyspark.errors import PySparkException
 
         from loansvc.portfolio.spark import run, session_of
@@ -118,24 +119,6 @@ def _on_spark(
         return asdict(run(session, given, out, **asked))
     finally:
         session.stop()
-
-
-@contextmanager
-def _engine(extra: str) -> Iterator[None]:
-    """Around what needs DuckDB or Spark: an install that only serves has none.
-
-    Raises:
-        SetupRefused: a package of others cannot be imported. One of ours is our own mistake.
-    """
-    try:
-        yield
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] == "loansvc":
-            raise
-        raise SetupRefused(
-            f"Portfolio runs need more packages ({error.name or error}). "
-            f"Run: pip install 'loansvc[{extra}]', or make dev in a checkout"
-        ) from error
 
 
 @contextmanager

@@ -6,8 +6,8 @@ The commands of the workshop stand behind `workshop()`: an install that only ser
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from click.core import ParameterSource
 
 from loansvc.application import PRODUCTS
 from loansvc.cli.days import a_day
-from loansvc.errors import SetupRefused
+from loansvc.cli.extras import needs
 from loansvc.provenance import NONE_NEEDED, missing_from
 from loansvc.underwriting import now
 
@@ -33,25 +33,7 @@ OF_A_TABLE = (
 )  # fmt: skip
 
 Options = dict[str, Any]
-
-
-@contextmanager
-def workshop() -> Iterator[None]:
-    """Around a command of the workshop: where a package is missing, it says what to install.
-
-    Raises:
-        SetupRefused: a package of others cannot be imported. One of ours is our own mistake.
-    """
-    try:
-        yield
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] == "loansvc":
-            raise
-        raise SetupRefused(
-            f"The workshop needs more packages ({error.name or error}). "
-            "Run: pip install 'loansvc[train]', or make dev in a checkout"
-        ) from None
-
+workshop = partial(needs, "train", "The workshop")
 
 # --- train --------------------------------------------------------------------------------------
 

@@ -26,15 +26,9 @@ from loansvc.underwriting import Underwriting
 from loansvc.web.schemas import load_application
 from tests import databases
 from tests.e2e.service import Service, an_example
-from tests.small import small_models
 
 MARKED = "340521198812304813"  # an ID number that must not come back
 OF_ITS_OWN = {"decision_id", "decided_at", "ledger"}
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_models(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture(scope="module", params=databases.KINDS)

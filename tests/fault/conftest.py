@@ -11,6 +11,8 @@ from types import FrameType
 
 import pytest
 
+from tests import databases
+from tests.e2e.service import Service
 from tests.fault import table
 from tests.fault.tools import needs, needs_root
 
@@ -48,6 +50,17 @@ def in_time(request: pytest.FixtureRequest) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def service(tmp_path: Path, models: Path, both_databases: str) -> Iterator[Service]:
+    """One that runs, on each kind of database."""
+    home = tmp_path / "home"
+    url = databases.url_of(home)
+    home.mkdir(mode=0o700)
+    running = Service(home, models, LOANSVC_DATABASE_URL=url).start()
+    yield running
+    running.close()
 
 
 @pytest.fixture

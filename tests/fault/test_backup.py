@@ -7,7 +7,6 @@ import itertools
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -18,27 +17,11 @@ from sqlalchemy import create_engine, text
 from loansvc.ledger import Ledger
 from loansvc.ledger.backup import Act, put_back, take
 from loansvc.underwriting import new_id, now, stamp
-from tests import databases, postgres
+from tests import postgres
 from tests.e2e.service import PATIENCE_S, Service, an_example, wait_for
-from tests.small import small_models
 from tests.unit.test_ledger import append
 
 N_CLIENTS = 4
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_models(tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture
-def service(tmp_path: Path, models: Path, both_databases: str) -> Iterator[Service]:
-    home = tmp_path / "home"
-    url = databases.url_of(home)
-    home.mkdir(mode=0o700)
-    running = Service(home, models, LOANSVC_DATABASE_URL=url).start()
-    yield running
-    running.close()
 
 
 class Load:

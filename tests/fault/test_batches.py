@@ -21,7 +21,7 @@ from tests import postgres
 from tests.e2e.service import Service, an_example
 from tests.e2e.test_batches import WorkerProcess, results, send, standing
 from tests.fault.traffic import traffic
-from tests.small import lines_of, small_models
+from tests.small import lines_of
 
 pytestmark = pytest.mark.fault
 N_ROWS = 150
@@ -30,11 +30,6 @@ FIRST = 500_000  # beyond the applications of the traffic
 N_WRONG = len(range(7, N_ROWS, 50))
 KILLS = 3
 ENTRIES = "SELECT application_id FROM entry WHERE kind = 'decision' ORDER BY sequence"
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_models(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])

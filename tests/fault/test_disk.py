@@ -16,15 +16,9 @@ import pytest
 from tests.e2e.service import Service, an_example, wait_for
 from tests.fault.tools import needs, needs_root
 from tests.fault.traffic import RECOVERY_S, survived, traffic
-from tests.small import small_models
 
 MEGABYTE = 1 << 20
 BALLAST_MB = 12  # of 24; the WAL alone takes 4 before it is moved into the database
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_models(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture

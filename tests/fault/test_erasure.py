@@ -23,16 +23,11 @@ from loansvc.ledger import Ledger
 from loansvc.privacy import Privacy
 from loansvc.underwriting import Underwriting, now
 from tests.e2e.service import Service, an_example, wait_for
-from tests.small import an_application, small_models, small_underwriting
+from tests.small import an_application, small_underwriting
 
 pytestmark = pytest.mark.fault
 WHY = {"reason": "withdrawn", "by": "bank", "approver": "officer"}
 ADMIN = ("admin",)
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_models(tmp_path_factory.mktemp("small"))
 
 
 def secrets_of(home: Path, ids: list[str], ledger: Ledger) -> dict[str, list[bytes]]:

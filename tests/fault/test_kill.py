@@ -21,17 +21,11 @@ import pytest
 from tests.e2e.service import PATIENCE_S, Answer, Service, an_example, wait_for
 from tests.fault.tools import begun_together
 from tests.load import ledger_holds, until_answered
-from tests.small import small_models
 
 pytestmark = pytest.mark.fault
 N_APPLICATIONS = 300
 N_CLIENTS = 8
 KILL_EVERY = 50  # answers
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_models(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from loansvc.ledger import Ledger, stores
 from loansvc.ledger.migrating import take_back
 from tests import databases
 from tests.e2e.service import PATIENCE_S, Answer, Service, an_example
-from tests.small import small_models
 from tests.unit.test_ledger import append
 
 pytestmark = pytest.mark.fault
@@ -45,21 +43,6 @@ if back:
 else:
     Ledger.open(url, home=home, create=True)
 """
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_models(tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture
-def service(tmp_path: Path, models: Path, both_databases: str) -> Iterator[Service]:
-    home = tmp_path / "home"
-    url = databases.url_of(home)
-    home.mkdir(mode=0o700, exist_ok=True)
-    running = Service(home, models, LOANSVC_DATABASE_URL=url).start()
-    yield running
-    running.close()
 
 
 def test_tables_go_back_and_forth_under_load(service: Service) -> None:

@@ -14,14 +14,8 @@ import pytest
 
 from tests.e2e.service import Service, wait_for
 from tests.fault.traffic import BROKEN, N_CLIENTS, RECOVERY_S, survived, traffic
-from tests.small import small_models
 
 KILLING_S, KILL_EVERY_S = 60.0, 2.0
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_models(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture

@@ -22,17 +22,12 @@ from loansvc.ledger.older import accept
 from tests import databases
 from tests.databases import SQLITE
 from tests.shell import run
-from tests.small import small_models, small_underwriting
+from tests.small import small_underwriting
 from tests.unit.test_ledger import append
 
 AT = "2026-11-23T12:00:00.000+08:00"
 ACT = Act("A. Operator", AT, "adm_1")
 ERASED = '{"subject": "nobody", "entry": "era_1", "at": "2026-11-23"}\n'
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_models(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +25,16 @@ from loansvc.ledger.variants import Bounds
 from loansvc.privacy import Privacy
 from loansvc.probing import Watch
 from loansvc.underwriting import Underwriting
-from tests.small import NOON, a_document, a_worker, all_worked, small_models, small_underwriting
+from tests.small import (
+    NOON,
+    Clock,
+    a_document,
+    a_worker,
+    all_worked,
+    small_underwriting,
+)
 
 pytestmark = pytest.mark.usefixtures("both_databases")
-
-
-class Clock:
-    """A clock in hand."""
-
-    now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_models(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture

@@ -15,15 +15,10 @@ from loansvc.ledger.copying import FLEETING
 from tests import databases, postgres
 from tests.databases import KINDS, POSTGRESQL, SQLITE
 from tests.shell import run
-from tests.small import a_fact, an_application, small_models, small_underwriting, with_fund
+from tests.small import a_fact, an_application, small_underwriting, with_fund
 from tests.unit.test_ledger import append
 
 WAYS = [(SQLITE, POSTGRESQL), (POSTGRESQL, SQLITE), (SQLITE, SQLITE), (POSTGRESQL, POSTGRESQL)]
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_models(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture

@@ -24,9 +24,9 @@ from loansvc.underwriting import Underwriting
 from loansvc.web.examples import invented_id_number, invented_uscc
 from tests import databases
 from tests.small import (
-    NOON,
     QIFANG,
     TODAY,
+    Clock,
     a_fact,
     an_application,
     publish_caps,
@@ -37,24 +37,6 @@ from tests.small import (
 
 CAPITAL = 1_000_000
 SHARE = 48_000  # 40 % of the 120,000 that the plain application asks for
-
-
-class Clock:
-    """A clock in hand."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> Any:
-        return self.now
-
-    def forward(self, days: int) -> None:
-        self.now += timedelta(days=days)
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_models(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture

@@ -13,17 +13,12 @@ from loansvc.ledger.migrating import losses, take_back
 from loansvc.underwriting import Underwriting
 from tests import databases
 from tests.shell import run
-from tests.small import a_fact, an_application, small_models, small_underwriting, with_fund
+from tests.small import a_fact, an_application, small_underwriting, with_fund
 
 PATIENCE_MS = 500
 RELEASED = list(reversed(stores.revisions()))
 LASTING = ("entry", "payload", "subject", "subject_key", "keyring", "chain_head", "commitment",
            "fund_account", "related")  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_models(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,28 +32,10 @@ from loansvc.registry import Registry
 from loansvc.underwriting import Underwriting
 from tests import databases
 from tests.databases import over_both
-from tests.small import NOON, TODAY, WANGTAN, a_fact, an_application, small_models, with_fund
+from tests.small import NOON, TODAY, WANGTAN, Clock, a_fact, an_application, with_fund
 
 CAPITAL = 1_000_000
 WHY = {"reason": "withdrawn", "reference": "E-1", "by": "bank", "approver": "officer"}
-
-
-class Clock:
-    """A clock in hand."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def on(self, day: str) -> None:
-        self.now = datetime.combine(date.fromisoformat(day), NOON.timetz())
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_models(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,9 @@ from tests.databases import over_both
 from tests.small import (
     NOON,
     TODAY,
+    Clock,
     a_fact,
     an_application,
-    small_models,
     small_underwriting,
     with_fund,
 )
@@ -41,20 +41,6 @@ ASKER, DECIDER = By("key1", "A. Asker"), By("key2", "D. Decider")
 SHARE = 48_000  # 40 % of the 120,000 that the plain application asks for
 NO_CONSENT: dict[str, Any] = {"consent__scopes": ["credit_report", "income", "public_records"]}
 ABOVE_LIMIT = {"loan__amount_yuan": 200_000}  # referred: the limit is 135,000
-
-
-class Clock:
-    """A clock in hand."""
-
-    now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_models(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture

@@ -23,11 +23,6 @@ from tests.small import an_application, publish_caps, small_models, small_underw
 SAYS: dict[str, Any] = {"at": "2026-11-23T13:00:00.000+08:00", "by": "test"}
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_models(tmp_path_factory.mktemp("small"))
-
-
 @pytest.fixture
 def root(tmp_path: Path, models: Path) -> Underwriting:
     root = small_underwriting(tmp_path, models=models)
