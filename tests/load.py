@@ -224,7 +224,8 @@ def ledger_holds(service: Service, answers: dict[int, Answer], *, n_entries: int
 
 def _entries(service: Service) -> list[Any]:
     """Kind and application of every entry; SQLite's file is looked through as well."""
-    if url := service.environment.get("LOANSVC_DATABASE_URL"):
+    url = service.environment.get("LOANSVC_DATABASE_URL", "")
+    if url.startswith("postgresql"):
         with psycopg.connect(url) as server:
             return server.execute(ENTRIES).fetchall()
     with closing(sqlite3.connect(service.home / "ledger.db")) as connection:
