@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import URL, Connection, Engine, delete, select
+from sqlalchemy import URL, Connection, Engine, and_, delete, select
 
 from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
 from loansvc.ledger import kept, tables
@@ -291,7 +291,9 @@ class Ledger:
         Until it was, other processes marked whom they met under it too.
         """
         for column in (tables.related.c.party, tables.variant.c.person):
-            under = column.like(f"v{version}:%")
+            # The range of hexadecimal digits is for the index: `like` alone reads the table.
+            in_range = column.between(f"v{version}:", f"v{version}:g")
+            under = and_(column.like(f"v{version}:%"), in_range)
             with self.snapshot() as connection:
                 there = connection.execute(select(column).where(under).limit(1)).first()
             if there is not None:
