@@ -2,6 +2,7 @@
 
 The worker is gthread, made silent about broken requests, with many threads, so that a few slow
 clients cannot hold the service; put a buffering proxy in front where clients are not trusted.
+`LOANSVC_WORKER=asgi` takes gunicorn's asgi worker, which carries the same application.
 """
 
 import gc
@@ -18,8 +19,9 @@ _settings = Settings.from_environment()
 wsgi_app = "loansvc.web:create_app()"
 bind = _settings.address
 workers = _settings.workers
-worker_class = "loansvc.web.worker.Worker"
-threads = _settings.threads
+_is_asgi = _settings.worker == "asgi"
+worker_class = "loansvc.web.asgi.Worker" if _is_asgi else "loansvc.web.worker.Worker"
+threads = 1 if _is_asgi else _settings.threads  # the asgi worker has a pool of its own
 keepalive = 75  # above the idle time of common proxies, so that they close first
 timeout = 30
 graceful_timeout = 30

@@ -17,6 +17,7 @@ PREFIX = "LOANSVC_"
 SHIPPED = Path()  # stands for "the editions that come with loansvc"
 HOME = Path("var")
 CRYPTOGRAPHY = ("international", "commercial")
+WORKERS = ("threads", "asgi")
 WAYS = ("key", "signature", "token")
 _PUBLIC_URL = re.compile(
     r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?", re.ASCII
@@ -54,6 +55,9 @@ class Settings:
     port: int = field(default=8000, metadata=_about("port to listen on"))
     workers: int = field(
         default=2, metadata=_about("worker processes; else WEB_CONCURRENCY if that is set")
+    )
+    worker: str = field(
+        default=WORKERS[0], metadata=_about("what a worker is: threads, or asgi, which is faster")
     )
     threads: int = field(default=64, metadata=_about("threads of each worker"))
     concurrency: int = field(default=6, metadata=_about("requests that a worker works on at once"))
@@ -130,6 +134,8 @@ class Settings:
             raise SetupRefused(f"{PREFIX}PORT must be a whole number from 1 to 65535.")
         if values.get("log_level", "info").lower() not in LOG_LEVELS:
             raise SetupRefused(f"{PREFIX}LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}.")
+        if values.get("worker", WORKERS[0]) not in WORKERS:
+            raise SetupRefused(f"{PREFIX}WORKER must be one of {', '.join(WORKERS)}.")
         if values.get("cryptography", CRYPTOGRAPHY[0]) not in CRYPTOGRAPHY:
             raise SetupRefused(f"{PREFIX}CRYPTOGRAPHY must be one of {', '.join(CRYPTOGRAPHY)}.")
         _check_access(values)

@@ -23,6 +23,7 @@ from loansvc.web.requests import check_host
 from loansvc.web.strict_json import MOST_BYTES
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+NAMED = "loansvc.request_id"  # in the environ, where the server has named the request already
 
 
 class _App(Flask):
@@ -78,9 +79,14 @@ def create_app(
 
 
 def _name_request() -> None:
-    given = request.headers.get("X-Request-Id", "")
-    fits = _REQUEST_ID.fullmatch(given) and not holds_id_number(given)  # it is logged
-    g.request_id = given if fits else secrets.token_hex(8)
+    named = request.environ.get(NAMED)
+    g.request_id = named or request_id_of(request.headers.get("X-Request-Id", ""))
+
+
+def request_id_of(given: str) -> str:
+    """What a request is called in our log: as its caller calls it, where that can be logged."""
+    fits = _REQUEST_ID.fullmatch(given) and not holds_id_number(given)
+    return given if fits else secrets.token_hex(8)
 
 
 def _finish_response(response: Response) -> Response:

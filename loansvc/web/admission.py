@@ -27,6 +27,7 @@ MOST_UPLOADS = 4  # at once: each holds a thread while it comes
 PATIENCE_SECONDS, PAUSE_SECONDS = 5.0, 0.05  # of a part of a long request
 # What answers without waiting: nothing here writes, and readiness keeps its answer for a second.
 PROBES = frozenset({"probes.healthz", "probes.readyz", "probes.version"})
+PLACED = "loansvc.placed"  # in the environ of a request that a queue of its server has let in
 _START = re.compile(r"t=([0-9]{10}(?:\.[0-9]{1,6})?)", re.ASCII)
 
 
@@ -74,10 +75,11 @@ class Admission:
         if request.endpoint in PROBES or is_streamed():
             return
         body_bytes()  # however slowly it comes, while it holds a thread and no place
-        if self._too_old() or not self.take():
-            self._log_refusal()
+        is_placed = PLACED in request.environ
+        if self._too_old() or not (is_placed or self.take()):
+            self.note_refusal()
             raise Overloaded
-        g.admitted = True
+        g.admitted = not is_placed
 
     def leave(self) -> None:
         """Give the place back, if one was taken."""
@@ -141,7 +143,7 @@ class Admission:
         match = _START.fullmatch(request.headers.get("X-Request-Start", ""))
         return match is not None and self._clock() - float(match[1]) > OLDEST_SECONDS
 
-    def _log_refusal(self) -> None:
+    def note_refusal(self) -> None:
         """One line a second: a line for each would be more work than the refusal."""
         with self._lock:
             self._n_refused += 1

@@ -60,10 +60,10 @@ def problem_document(error: LoanError, request_id: str) -> dict[str, Any]:
     return document
 
 
-def problem(error: LoanError, chance: Chance) -> Response:
+def problem(error: LoanError, chance: Chance, request_id: str) -> Response:
     """The one function that every refusal over HTTP comes from."""
     response = answer(
-        problem_document(error, g.request_id), error.status, media_type="application/problem+json"
+        problem_document(error, request_id), error.status, media_type="application/problem+json"
     )
     if error.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         wait_s = error.retry_after_s + chance(*RETRY_AFTER_SECONDS)
@@ -77,14 +77,14 @@ def install(app: Flask, chance: Chance) -> None:
     @app.errorhandler(LoanError)
     def on_refusal(error: LoanError) -> Response:
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, Overloaded):
-            _log(error)
-        return problem(error, chance)
+            log_refusal(error, g.request_id)
+        return problem(error, chance, g.request_id)
 
     @app.errorhandler(HTTPException)
     def on_http_error(error: HTTPException) -> Response:
         if isinstance(error, RequestEntityTooLarge):
-            return problem(too_large(), chance)
-        response = problem(_from_http(error), chance)
+            return problem(too_large(), chance, g.request_id)
+        response = problem(_from_http(error), chance, g.request_id)
         for name, value in error.get_headers():
             if name == "Allow":
                 response.headers[name] = value
@@ -93,22 +93,27 @@ def install(app: Flask, chance: Chance) -> None:
     @app.errorhandler(Exception)
     def on_our_mistake(error: Exception) -> Response:
         log.error("request %s failed", g.request_id, exc_info=error)
-        refusal = LoanError(
-            "An error on our side. Send the same request again; if it stays, report request_id."
-        )
-        refusal.status, refusal.code = 500, "internal_error"
-        return problem(refusal, chance)
+        return problem(our_mistake(), chance, g.request_id)
 
 
-def _log(error: LoanError) -> None:
+def our_mistake() -> LoanError:
+    """What is told of an error that nobody foresaw."""
+    refusal = LoanError(
+        "An error on our side. Send the same request again; if it stays, report request_id."
+    )
+    refusal.status, refusal.code = 500, "internal_error"
+    return refusal
+
+
+def log_refusal(error: LoanError, request_id: str) -> None:
     """One line for what passes by itself: a full disk would else fill the log's as well."""
     if error.status != HTTPStatus.SERVICE_UNAVAILABLE:
-        log.error("request %s: %s", g.request_id, error.code, exc_info=error)
+        log.error("request %s: %s", request_id, error.code, exc_info=error)
         return
     cause = error.__cause__ if isinstance(error, LedgerUnavailable) else None
     # As the driver says it, without the statement; a second line may hold values of a row.
     said = str(getattr(cause, "orig", None) or cause or error.detail).partition("\n")[0]
-    log.error("request %s: %s: %s", g.request_id, error.code, said)
+    log.error("request %s: %s: %s", request_id, error.code, said)
 
 
 def _from_http(error: HTTPException) -> LoanError:

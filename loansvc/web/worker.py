@@ -13,9 +13,11 @@ import socket
 import sys
 import threading
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
+from flask import Flask
 from gunicorn import util
 from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.http.errors import ParseException
@@ -65,6 +67,43 @@ class Deadlines:
             self.enforce()
 
 
+@contextmanager
+def started_again(log: Any) -> Iterator[None]:
+    """The life of a worker: one that cannot start is started again while the others serve on.
+
+    gunicorn ends the whole service where a worker ends as it does when it cannot boot.
+    """
+    try:
+        yield
+    except LoanError as refusal:
+        log.error("this worker cannot start: %s", refusal.detail)
+        time.sleep(BOOT_AGAIN_SECONDS)
+        sys.exit(1)
+
+
+@contextmanager
+def kept(app: Flask) -> Iterator[None]:
+    """While an app serves: checkpoints of its ledger are made, and in the end it is closed.
+
+    The last worker to close it leaves SQLite's log within its file.
+    """
+    root = app.extensions["underwriting"]
+    with closing(root.ledger), checkpoints_made(root.ledger, root.clock):
+        yield
+
+
+def not_http(log: Any, why: str) -> bytes:
+    """The answer to what cannot be read; neither it nor the log quotes any of it."""
+    request_id = secrets.token_hex(8)
+    log.warning("request %s is not HTTP: %s", request_id, why)
+    refusal = InvalidRequest(
+        "The request is not well-formed HTTP/1.1. Check its headers and its Content-Length.",
+        code="not_http",
+    )
+    body = json.dumps(problem_document(refusal, request_id)).encode()
+    return HEAD.format(request_id=request_id, length=len(body)).encode() + body
+
+
 class Worker(PollingWorker):
     """A thread worker that refuses what is not HTTP as a problem, and quotes none of it.
 
@@ -72,28 +111,17 @@ class Worker(PollingWorker):
     """
 
     def run(self) -> None:
-        """Serve until told to stop, and make checkpoints meanwhile; then close the ledger.
-
-        The last worker to close it leaves SQLite's log within its file.
-        """
-        root = self.wsgi.extensions["underwriting"]
+        """Serve until told to stop."""
         self.wsgi.extensions["deadlines"] = self._deadlines  # whoever reads long bodies moves them
-        with closing(root.ledger), checkpoints_made(root.ledger, root.clock):
+        with kept(self.wsgi):
             super().run()
 
     def init_process(self) -> None:
-        """Start; a worker that cannot is started again while the others serve on.
-
-        gunicorn ends the whole service where a worker ends as it does when it cannot boot.
-        """
+        """Start, and watch the deadlines."""
         self._deadlines = Deadlines()
         threading.Thread(target=self._deadlines.watch, name="deadlines", daemon=True).start()
-        try:
+        with started_again(self.log):
             super().init_process()
-        except LoanError as refusal:
-            self.log.error("this worker cannot start: %s", refusal.detail)
-            time.sleep(BOOT_AGAIN_SECONDS)
-            sys.exit(1)
 
     def handle(self, conn: Any) -> Any:
         """Read and answer one request within its deadlines."""
@@ -113,18 +141,8 @@ class Worker(PollingWorker):
         if not isinstance(exc, ParseException):
             super().handle_error(req, client, addr, exc)
             return
-        request_id = secrets.token_hex(8)
-        self.log.warning("request %s is not HTTP: %s", request_id, type(exc).__name__)
-        refusal = InvalidRequest(
-            "The request is not well-formed HTTP/1.1. Check its headers and its Content-Length.",
-            code="not_http",
-        )
-        body = json.dumps(problem_document(refusal, request_id)).encode()
-        head = HEAD.format(request_id=request_id, length=len(body)).encode()
-        try:
-            util.write_nonblock(client, head + body)
-        except OSError:
-            self.log.debug("request %s: the caller has gone", request_id)
+        with suppress(OSError):  # the caller has gone
+            util.write_nonblock(client, not_http(self.log, type(exc).__name__))
 
 
 class Logger(GunicornLogger):  # type: ignore[misc]  # gunicorn ships no types

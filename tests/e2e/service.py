@@ -21,6 +21,8 @@ from loansvc.web.examples import example_application
 
 PATIENCE_S = 60.0  # above gunicorn's own patience of 30 s
 N_WORKERS = 2
+# Of every service that is started here: `LOANSVC_WORKER=asgi pytest tests/e2e` tries the other one.
+WORKER = os.environ.get("LOANSVC_WORKER", "threads")
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Service:
             "LOANSVC_HOME": str(home),
             "LOANSVC_MODELS": str(models),
             "LOANSVC_WORKERS": str(N_WORKERS),
+            "LOANSVC_WORKER": WORKER,
             "no_proxy": "*",
             **settings,
         }

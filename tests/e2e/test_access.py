@@ -13,15 +13,19 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from loansvc.settings import WORKERS
 from tests.contract.test_http_signatures import signed_headers
 from tests.e2e.service import PATIENCE_S, Service, an_example
 from tests.small import small_models
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+@pytest.fixture(scope="module", params=WORKERS)
+def service(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("access")
-    running = Service(folder / "home", small_models(folder)).start()
+    models = small_models(folder)
+    running = Service(folder / "home", models, LOANSVC_WORKER=request.param).start()
     yield running
     running.close()
 

@@ -12,16 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from loansvc.settings import WORKERS
 from tests.e2e.service import Service, an_example
 from tests.small import small_models
 
 QUICK_S = 9.0  # less than the time a whole request is given
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+@pytest.fixture(scope="module", params=WORKERS)
+def service(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("arrivals")
-    made = Service(folder / "home", small_models(folder)).start()
+    made = Service(folder / "home", small_models(folder), LOANSVC_WORKER=request.param).start()
     yield made
     made.close()
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from loansvc.settings import WORKERS
 from tests.e2e.hostile import NO_LIMITS
 from tests.e2e.proxy import Proxy, needs_nginx
 from tests.e2e.service import Service, an_example
@@ -28,10 +29,13 @@ CALLERS, OTHERS = 8, 2
 LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+@pytest.fixture(scope="module", params=WORKERS)
+def service(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("smuggling")
-    made = Service(folder / "home", small_models(folder), **NO_LIMITS).start()
+    settings = NO_LIMITS | {"LOANSVC_WORKER": request.param}
+    made = Service(folder / "home", small_models(folder), **settings).start()
     for name in (FIRST, HIDDEN, INNOCENT):
         assert made.post(an_example(1) | {"application_id": name}).status == 201
     yield made

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from loansvc.settings import WORKERS
 from tests.e2e.service import PATIENCE_S, Service
 from tests.load import BROKEN, DECIDED, Load, an_application, closed_load, ledger_holds
 from tests.small import small_models
@@ -23,9 +24,10 @@ N_CLIENTS, N_RELOADS, EVERY_S = 16, 4, 3.0
 N_CONNECTS, ROUNDS = 500, 4
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    running = Service(tmp_path / "home", small_models(tmp_path)).start()
+@pytest.fixture(params=WORKERS)
+def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
+    models = small_models(tmp_path)
+    running = Service(tmp_path / "home", models, LOANSVC_WORKER=request.param).start()
     yield running
     running.close()
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from loansvc.settings import WORKERS
 from tests.e2e.service import PATIENCE_S, Answer, Service, an_example, wait_for
 from tests.fault.tools import begun_together
 from tests.load import ledger_holds, until_answered
@@ -28,9 +29,10 @@ N_CLIENTS = 8
 KILL_EVERY = 50  # answers
 
 
-@pytest.fixture
-def service(tmp_path: Path, models: Path) -> Iterator[Service]:
-    running = Service(tmp_path / "home", models, LOANSVC_BUSY_TIMEOUT_MS="1000").start()
+@pytest.fixture(params=WORKERS)
+def service(request: pytest.FixtureRequest, tmp_path: Path, models: Path) -> Iterator[Service]:
+    settings = {"LOANSVC_BUSY_TIMEOUT_MS": "1000", "LOANSVC_WORKER": request.param}
+    running = Service(tmp_path / "home", models, **settings).start()
     yield running
     running.close()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from loansvc.settings import WORKERS
 from tests.e2e.proxy import Proxy, needs_nginx
 from tests.e2e.service import Service, an_example, wait_for
 from tests.small import small_models
@@ -25,10 +26,12 @@ HALF = {
 }
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+@pytest.fixture(scope="module", params=WORKERS)
+def service(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("slow")
-    made = Service(folder / "home", small_models(folder)).start()
+    made = Service(folder / "home", small_models(folder), LOANSVC_WORKER=request.param).start()
     yield made
     made.close()
 
