@@ -14,6 +14,7 @@ PEERS := .venv-peers
 SPARK := .venv-spark
 SERVERS := .venv-servers
 SERVER_NAMES := fastapi bentoml mlserver mlflow litserve ray
+OUR_SERVER_NAMES := granian
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 # Wheels only: nothing is compiled here, and no setup script of a dependency runs.
@@ -71,7 +72,7 @@ bench-models: $(PEERS)/.peers ## Measure scorecards beside other models on the d
 		$(PEERS)/bin/python -m tests.bench.models $(DATA) $(ARGS)
 
 .PHONY: bench-peers
-bench-peers: dev $(SERVER_NAMES:%=$(SERVERS)/%/.made) ## Measure the service beside model servers, ARGS="--peers fastapi"
+bench-peers: dev $(SERVER_NAMES:%=$(SERVERS)/%/.made) $(OUR_SERVER_NAMES:%=$(SERVERS)/%/.made) ## Measure the service beside model servers, ARGS="--peers fastapi"
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.peers.run $(SERVERS) $(ARGS)
 
 .PHONY: test-schemathesis
@@ -127,6 +128,10 @@ lock: ## Write the locks anew from pyproject.toml (needs uv)
 		--output-file requirements/peers.txt
 	for name in $(SERVER_NAMES); do \
 		$(LOCK) --group $$name --output-file requirements/servers/$$name.txt || exit 1; \
+	done
+	for name in $(OUR_SERVER_NAMES); do \
+		$(LOCK) pyproject.toml --group $$name --constraints requirements/serve.txt \
+			--output-file requirements/servers/$$name.txt || exit 1; \
 	done
 
 # optbinning and the others: large, and not to be mixed with ours.

@@ -1,10 +1,12 @@
 """loansvc beside model servers that answer with the same model, each in its own environment.
 
-    make bench-peers [ARGS="--peers fastapi,ray --seconds 5"]
+    make bench-peers [ARGS="--peers arrangements,fastapi --seconds 5"]
 
 One core for the server (its workers are pinned to it), the other for the load. Rounds take turns:
 a bare gunicorn reply, loansvc (a whole new decision, on disk), the peer (`predict_proba` of one
 record, nothing recorded). Ratios of one run can be compared; times of two runs cannot.
+
+"arrangements" is no peer: loansvc in gunicorn's threads, in its asgi worker, and in granian.
 """
 
 from __future__ import annotations
@@ -108,6 +110,7 @@ class Server:
     request_of: Callable[[int], bytes]
     start_s: float
     pid: int
+    is_ours: bool = False  # each request is made beforehand, and sent once
 
 
 @contextmanager
@@ -169,26 +172,48 @@ def bare(scratch: Path) -> Iterator[Server]:
         yield server
 
 
-@contextmanager
-def ours(scratch: Path) -> Iterator[Server]:
-    """loansvc with one worker: every request a new application, decided and recorded."""
+def _service(home: Path, worker: str) -> Service:
+    """loansvc with one worker and no limit on how often a client may ask."""
     service = Service(
-        scratch / "home", shipped("models"), LOANSVC_WORKERS="1", LOANSVC_LOG_LEVEL="error",
-        LOANSVC_CONCURRENCY="32", LOANSVC_QUEUE="256",
+        home, shipped("models"), LOANSVC_WORKERS="1", LOANSVC_LOG_LEVEL="error",
+        LOANSVC_CONCURRENCY="32", LOANSVC_QUEUE="256", LOANSVC_RATE_LIMIT="999999",
+        LOANSVC_WORKER=worker,
     )  # fmt: skip
-    service.run("keys", "list")  # makes the home
+    service.run("ledger", "upgrade")  # makes the home
+    return service
+
+
+def _deciding(key: str) -> Callable[[int], bytes]:
+    """Every request a new application, to be decided and recorded."""
+    return lambda n: request(DECISIONS, an_application(n), f"Authorization: Bearer {key}")
+
+
+@contextmanager
+def ours(scratch: Path, worker: str = "threads", name: str = "loansvc") -> Iterator[Server]:
+    """loansvc in gunicorn."""
+    service = _service(scratch / f"home-{worker}", worker)
     began = time.perf_counter()
     try:
         service.start(*ON_ONE_CORE)
         start_s = time.perf_counter() - began
-        bearer = f"Authorization: Bearer {service.key}"
-
-        def request_of(number: int) -> bytes:
-            return request(DECISIONS, an_application(number), bearer)
-
-        yield Server("loansvc", service.port, request_of, start_s, service.pid)
+        yield Server(name, service.port, _deciding(service.key), start_s, service.pid, is_ours=True)
     finally:
         service.close()
+
+
+@contextmanager
+def ours_on_granian(scratch: Path, bin_: Path) -> Iterator[Server]:
+    """The same WSGI application in granian: no checkpoints, and slow callers hold its threads."""
+    service, port = _service(scratch / "home-granian", "threads"), free_port()
+    key = service.run("keys", "create", "bench").stdout.strip()
+    command = [
+        str(bin_ / "granian"), "--interface", "wsgi", "--workers", "1", "--blocking-threads", "16",
+        "--port", str(port), "--log-level", "error", "--factory", "loansvc.web:create_app",
+    ]  # fmt: skip
+    environment, log = service.environment | {"PYTHONPATH": str(Path.cwd())}, scratch / "granian"
+    with started("granian", command, _deciding(key), port, log, environment) as server:
+        server.is_ours = True
+        yield server
 
 
 def measured(servers: list[Server], seconds: float, numbers: Iterator[int]) -> dict[Any, Taken]:
@@ -196,8 +221,11 @@ def measured(servers: list[Server], seconds: float, numbers: Iterator[int]) -> d
     found: dict[Any, Taken] = {}
     for n in CONNECTIONS:
         for _, server in itertools.product(range(N_ROUNDS), servers):
-            made = [server.request_of(next(numbers)) for _ in range(round(seconds * MOST_PER_S))]
-            taken = drive(server.port, made.__getitem__, n_connections=n, seconds=seconds)
+            request_of = server.request_of
+            if server.is_ours:
+                n_made = round(seconds * MOST_PER_S)
+                request_of = [request_of(next(numbers)) for _ in range(n_made)].__getitem__
+            taken = drive(server.port, request_of, n_connections=n, seconds=seconds)
             assert taken.statuses.keys() <= GOOD, (server.name, taken.statuses)
             found.setdefault((server.name, n), Taken()).add(taken)
     return found
@@ -214,7 +242,10 @@ def show(found: dict[Any, Taken], servers: list[Server]) -> None:
         )
         ends = f"{pss_mb(server.pid):7.0f}{server.start_s:7.1f}"
         print(f"{server.name:<10}", *figures, ends, sep=" | ")
-    them = servers[-1].name
+
+
+def show_ratios(found: dict[Any, Taken], them: str) -> None:
+    """Print what loansvc does to a peer and to the bare reply."""
     for n in CONNECTIONS[1:]:
         us, theirs, floor = (found[name, n] for name in ("loansvc", them, "bare"))
         print(
@@ -228,25 +259,46 @@ def beside(peer: Peer, bin_: Path, scratch: Path, record: dict[str, Any], asked:
     """One peer, with loansvc and the bare reply taking turns with it."""
     folder = scratch / peer.name
     folder.mkdir()
-    found = {"VIRTUAL_ENV": str(bin_.parent), "PATH": f"{bin_}:{os.environ['PATH']}"}
+    environment = {"VIRTUAL_ENV": str(bin_.parent), "PATH": f"{bin_}:{os.environ['PATH']}"}
     port, sent = free_port(), request(peer.path, json.dumps(peer.body(record)).encode())
     command = peer.command(bin_, port, folder)
     with (
         bare(folder) as floor,
         ours(folder) as us,
         started(
-            peer.name, command, lambda _: sent, port, folder / "log", os.environ | found
+            peer.name, command, lambda _: sent, port, folder / "log", os.environ | environment
         ) as them,
     ):
         servers = [floor, us, them]
-        show(measured(servers, asked.seconds, itertools.count(1)), servers)
+        found = measured(servers, asked.seconds, itertools.count(1))
+        show(found, servers)
+        show_ratios(found, peer.name)
+
+
+def arrangements(bin_: Path, scratch: Path, asked: Any) -> None:
+    """loansvc in each server that can carry it, with the bare reply taking turns with them."""
+    folder = scratch / "arrangements"
+    folder.mkdir()
+    with (
+        bare(folder) as floor,
+        ours(folder, "threads", "threads") as threads,
+        ours(folder, "asgi", "asgi") as asgi,
+        ours_on_granian(folder, bin_) as granian,
+    ):
+        servers = [floor, threads, asgi, granian]
+        found = measured(servers, asked.seconds, itertools.count(1))
+        show(found, servers)
+    for n in CONNECTIONS:
+        ratio = {s.name: found[s.name, n].per_s / found["bare", n].per_s for s in servers[1:]}
+        print(f"at {n}, of bare:", *(f"{name} {value:.2f}" for name, value in ratio.items()))
 
 
 def main() -> None:
     """Measure every peer that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("environments", type=Path)
-    parser.add_argument("--peers", default=",".join(peer.name for peer in PEERS))
+    every = ["arrangements", *(peer.name for peer in PEERS)]
+    parser.add_argument("--peers", default=",".join(every))
     parser.add_argument("--seconds", type=float, default=3.0, help="of each round")
     asked = parser.parse_args()
     os.sched_setaffinity(0, LOAD_CORE)
@@ -254,6 +306,8 @@ def main() -> None:
         scratch = Path(made)
         os.environ.update(QUIET, MODEL_FOLDER=made, PYTHONPATH=str(Path.cwd()))
         record = write(scratch)
+        if "arrangements" in asked.peers.split(","):
+            arrangements(asked.environments.absolute() / "granian" / "bin", scratch, asked)
         for peer in PEERS:
             if peer.name in asked.peers.split(","):
                 bin_ = asked.environments.absolute() / peer.name / "bin"
