@@ -19,7 +19,7 @@ MOST_BYTES = 64 * 1024
 MOST_DEPTH = 8
 MOST_VALUES = 2000  # the longest application has about 400; each unknown field costs a sentence
 MOST_DIGITS = 19  # a 64-bit number; longer ones are slow to read and never meant
-MOST_NUMBER = 10**MOST_DIGITS - 1
+LEAST_NUMBER, MOST_NUMBER = -(2**63), 10**MOST_DIGITS - 1
 
 # Possessive and with the closing quote optional: it never fails half-way, so time is linear.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
@@ -159,11 +159,13 @@ def _finite(text: str) -> float:
 
 
 def _short_integer(text: str) -> int:
-    if len(text.lstrip("-")) > MOST_DIGITS:
+    number = int(text) if len(text.lstrip("-")) <= MOST_DIGITS else None
+    if number is None or number < LEAST_NUMBER:
         raise InvalidRequest(
-            f"A number has more than {MOST_DIGITS} digits. Check its unit.", code="number_too_long"
+            f"A number has more than {MOST_DIGITS} digits, or more than 64 bits. Check its unit.",
+            code="number_too_long",
         )
-    return int(text)
+    return number
 
 
 def _refuse_lone_surrogates(value: Any) -> None:

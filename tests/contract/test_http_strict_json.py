@@ -57,6 +57,7 @@ REFUSED = [
     pytest.param(put("amount_yuan", "-1e400"), "not_finite", id="-1e400"),
     pytest.param(put("amount_yuan", "1" * 20), "number_too_long", id="20 digits"),
     pytest.param(put("amount_yuan", "-" + "1" * 20), "number_too_long", id="-20 digits"),
+    pytest.param(put("amount_yuan", "-9223372036854775809"), "number_too_long", id="65 bits"),
     pytest.param(put("amount_yuan", "9" * 5000), "number_too_long", id="5000 digits"),
     pytest.param(put("consent_id", r'"\ud800"'), "lone_surrogate", id="half a pair in a value"),
     pytest.param(put("consent_id", r'"\udc00\ud800"'), "lone_surrogate", id="a pair turned"),
