@@ -1,4 +1,4 @@
-"""How long a decision takes: beside scikit-learn in process, and beside a bare reply over HTTP.
+"""How long a decision takes in process, beside scikit-learn.
 
 Run: make bench. Figures are medians of rounds that take turns, so that a busy machine slows all of
 them; ratios of one run can be compared, times of two runs cannot. Nothing here asserts a time.
@@ -7,15 +7,10 @@ them; ratios of one run can be compared, times of two runs cannot. Nothing here 
 from __future__ import annotations
 
 import gc
-import http.client
-import itertools
 import json
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,24 +35,11 @@ from loansvc.training.train import DEFAULT_SEED, train_scorecard
 from loansvc.underwriting import now
 from loansvc.web.examples import example_application
 from loansvc.web.schemas import load_application
-from tests.e2e.service import PATIENCE_S, Service, free_port, wait_for
-from tests.load import DECIDED, DECISIONS, Load, an_application, closed_load
 from tests.small import small_models
 
 pytestmark = pytest.mark.bench
 SHIPPED = shipped("models")
 N_ROUNDS = 40
-SECONDS = 2.0  # of each HTTP measurement
-ROUNDS_HTTP = 3
-CONNECTIONS = (1, 8, 32)
-BARE = """
-BODY = b'{"status":"ok"}' + b" " * 1000
-def app(environ, start_response):
-    environ["wsgi.input"].read()
-    start_response("200 OK", [("Content-Type", "application/json"),
-                              ("Content-Length", str(len(BODY)))])
-    return [BODY]
-"""
 
 
 @pytest.fixture(scope="module")
@@ -161,83 +143,3 @@ def test_what_would_change_the_answer(capsys: pytest.CaptureFixture) -> None:
             cuts = statistics.quantiles(taken, n=100)
             print(f"{product:<30}{len(taken):>7}{cuts[49]:>9.1f}{cuts[89]:>7.1f}{cuts[98]:>7.1f}"
                   f"{max(taken):>7.1f}{n_told / len(taken):>12.0%}")  # fmt: skip
-
-
-@contextmanager
-def bare_server(folder: Path, worker_class: str) -> Iterator[int]:
-    """gunicorn with one constant reply and as many workers as ours: the floor of this stack."""
-    (folder / "bare.py").write_text(BARE)
-    port = free_port()
-    threads = "1" if worker_class == "sync" else "64"  # gunicorn makes gthread of sync with more
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-w", "2", "-k", worker_class, "--threads", threads,
-         "-b", f"127.0.0.1:{port}", "--keep-alive", "75", "--log-level", "error", "bare:app"],
-        cwd=folder,
-    )  # fmt: skip
-    try:
-        wait_for("the bare server", lambda: _answers(port))
-        yield port
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
-
-
-def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
-    try:
-        connection.request("GET", "/")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
-
-
-def test_one_decision_over_http(
-    models: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
-    """Preview, decide and replay of the same id, beside a reply without any work."""
-    with bare_server(tmp_path, "sync") as sync, bare_server(tmp_path, "gthread") as gthread:
-        _over_http(models, tmp_path, capsys, sync, gthread)
-
-
-def _over_http(
-    models: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture, sync: int,
-    gthread: int,
-) -> None:  # fmt: skip
-    service = Service(tmp_path / "home", models[0], LOANSVC_LOG_LEVEL="error").start()
-    today, firsts = now().date(), itertools.count(1, 2_000)
-    template = json.dumps(example_application("credit_loan", today=today, number=0)).encode()
-    kinds: dict[str, tuple[int, str, Callable[[int], bytes]]] = {
-        "bare reply, sync": (sync, "/", lambda _: template),
-        "bare reply, gthread": (gthread, "/", lambda _: template),
-        "preview": (service.port, "/v1/previews", lambda _: template),
-        "decide, new (on disk)": (service.port, DECISIONS, an_application),
-        "decide, same id again": (service.port, DECISIONS, lambda _: template),
-    }
-    try:
-        key = service.key
-        rows: list[tuple[int, str, float, float, float]] = []
-        for n in CONNECTIONS:
-            found: dict[str, list[Load]] = {name: [] for name in kinds}
-            for _ in range(ROUNDS_HTTP):
-                for name, (port, path, body) in kinds.items():
-                    load = Load(port, key, path=path, body_of=body)
-                    with closed_load(load, n_clients=n, first=next(firsts)):
-                        time.sleep(SECONDS / ROUNDS_HTTP)
-                    assert load.count().keys() <= DECIDED, (name, load.count())
-                    found[name].append(load)
-            for name, loads in found.items():
-                taken = sorted(a.seconds for load in loads for a in load.attempts)
-                per_second = len(taken) / SECONDS
-                p50, p99 = taken[len(taken) // 2], taken[len(taken) * 99 // 100]
-                rows.append((n, name, per_second, p50 * 1000, p99 * 1000))
-    finally:
-        service.close()
-    with capsys.disabled():
-        print(f"\n\nHTTP, keep-alive, {models[1]} editions, 2 workers, client on the same machine")
-        print(f"{'connections':>11}  {'':<24}{'per s':>8}{'p50 ms':>9}{'p99 ms':>9}{'of bare':>9}")
-        floor = {n: per_second for n, name, per_second, _, _ in rows if "gthread" in name}
-        for n, name, per_second, p50, p99 in rows:
-            ratio = per_second / floor[n]
-            print(f"{n:>11}  {name:<24}{per_second:>8.0f}{p50:>9.2f}{p99:>9.2f}{ratio:>9.2f}")

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,19 @@ from typing import Any
 from loansvc.settings import shipped
 from tests.bench.connections import Taken, drive, request
 from tests.bench.peers.model import write
-from tests.bench.test_decide_speed import BARE
 from tests.e2e.service import Service, children, free_port
 from tests.load import DECISIONS, an_application
 
+BARE = """
+BODY = b'{"status":"ok"}' + b" " * 1000
+def app(environ, start_response):
+    environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Type", "application/json"),
+                              ("Content-Length", str(len(BODY)))])
+    return [BODY]
+"""
 GOOD = frozenset({200, 201})
+REFUSED = 503  # where more ask than there is room for
 CONNECTIONS = (1, 8, 32)
 N_ROUNDS = 3
 MOST_PER_S = 4_000  # requests that are made beforehand, for each second
@@ -116,14 +124,14 @@ class Server:
 @contextmanager
 def started(
     name: str, command: list[str], request_of: Callable[[int], bytes], port: int, log: Path,
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] = os.environ, folder: Path | None = None,
 ) -> Iterator[Server]:  # fmt: skip
-    """A server until the end of the block, pinned to its core."""
+    """A server until the end of the block, pinned to its core; `folder`: where it is started."""
     began = time.perf_counter()
     with log.open("wb") as out:
         process = subprocess.Popen(
             [*ON_ONE_CORE, *command], stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
-            env=environment,
+            env=environment, cwd=folder,
         )  # fmt: skip
     try:
         while not _answers(port, request_of(0)):
@@ -162,22 +170,28 @@ def pss_mb(pid: int) -> float:
 
 
 @contextmanager
-def bare(scratch: Path) -> Iterator[Server]:
-    """A constant reply of gunicorn's sync worker."""
-    (scratch / "bare.py").write_text(BARE)
+def constant(scratch: Path, name: str, text: str, *options: str) -> Iterator[Server]:
+    """gunicorn with a constant reply, one worker; away from here, where our settings lie."""
+    (scratch / f"{name}_app.py").write_text(text)
     port, sent = free_port(), request("/", b"")
-    command = [sys.executable, "-m", "gunicorn", "-w", "1", "-k", "sync", "-b", f"127.0.0.1:{port}",
-               "--log-level", "error", "--chdir", str(scratch), "bare:app"]  # fmt: skip
-    with started("bare", command, lambda _: sent, port, scratch / "bare.log") as server:
+    command = [sys.executable, "-m", "gunicorn", "-w", "1", "-b", f"127.0.0.1:{port}",
+               "--log-level", "error", *options, f"{name}_app:app"]  # fmt: skip
+    log = scratch / f"{name}.log"
+    with started(name, command, lambda _: sent, port, log, folder=scratch) as server:
         yield server
 
 
-def _service(home: Path, worker: str) -> Service:
+def bare(scratch: Path) -> AbstractContextManager[Server]:
+    """A constant reply of gunicorn's sync worker."""
+    return constant(scratch, "bare", BARE, "-k", "sync")
+
+
+def _service(home: Path, worker: str, **settings: str) -> Service:
     """loansvc with one worker and no limit on how often a client may ask."""
     service = Service(
         home, shipped("models"), LOANSVC_WORKERS="1", LOANSVC_LOG_LEVEL="error",
         LOANSVC_CONCURRENCY="32", LOANSVC_QUEUE="256", LOANSVC_RATE_LIMIT="999999",
-        LOANSVC_WORKER=worker,
+        LOANSVC_WORKER=worker, **settings,
     )  # fmt: skip
     service.run("ledger", "upgrade")  # makes the home
     return service
@@ -189,9 +203,11 @@ def _deciding(key: str) -> Callable[[int], bytes]:
 
 
 @contextmanager
-def ours(scratch: Path, worker: str = "threads", name: str = "loansvc") -> Iterator[Server]:
+def ours(
+    scratch: Path, worker: str = "threads", name: str = "loansvc", **settings: str
+) -> Iterator[Server]:
     """loansvc in gunicorn."""
-    service = _service(scratch / f"home-{worker}", worker)
+    service = _service(scratch / f"home-{worker}", worker, **settings)
     began = time.perf_counter()
     try:
         service.start(*ON_ONE_CORE)
@@ -216,32 +232,38 @@ def ours_on_granian(scratch: Path, bin_: Path) -> Iterator[Server]:
         yield server
 
 
-def measured(servers: list[Server], seconds: float, numbers: Iterator[int]) -> dict[Any, Taken]:
+def measured(
+    servers: list[Server], seconds: float, numbers: Iterator[int],
+    connections: tuple[int, ...] = CONNECTIONS,
+) -> dict[Any, Taken]:  # fmt: skip
     """By server and connections, rounds taken in turn."""
     found: dict[Any, Taken] = {}
-    for n in CONNECTIONS:
+    for n in connections:
         for _, server in itertools.product(range(N_ROUNDS), servers):
             request_of = server.request_of
             if server.is_ours:
                 n_made = round(seconds * MOST_PER_S)
                 request_of = [request_of(next(numbers)) for _ in range(n_made)].__getitem__
             taken = drive(server.port, request_of, n_connections=n, seconds=seconds)
-            assert taken.statuses.keys() <= GOOD, (server.name, taken.statuses)
+            assert taken.statuses.keys() <= GOOD | {REFUSED}, (server.name, taken.statuses)
             found.setdefault((server.name, n), Taken()).add(taken)
     return found
 
 
-def show(found: dict[Any, Taken], servers: list[Server]) -> None:
-    """Print what one peer, loansvc and the bare reply did in the same minutes."""
-    heads = (f"{n:>2}: per s, p50, p99 ms " for n in CONNECTIONS)
-    print(f"\n{'':<10}", *heads, "PSS MB start s", sep=" | ")
+def show(
+    found: dict[Any, Taken], servers: list[Server], connections: tuple[int, ...] = CONNECTIONS
+) -> None:
+    """Print what these servers did in the same minutes."""
+    width = max(len(server.name) for server in servers)
+    heads = (f"{n:>3}: per s, p50, p99 ms" for n in connections)
+    print(f"\n{'':<{width}}", *heads, "PSS MB start s", sep=" | ")
     for server in servers:
-        taken = [found[server.name, n] for n in CONNECTIONS]
+        taken = [found[server.name, n] for n in connections]
         figures = (
             f"{t.per_s:7.0f} {t.percentile_ms(50):6.1f} {t.percentile_ms(99):7.1f}" for t in taken
         )
         ends = f"{pss_mb(server.pid):7.0f}{server.start_s:7.1f}"
-        print(f"{server.name:<10}", *figures, ends, sep=" | ")
+        print(f"{server.name:<{width}}", *figures, ends, sep=" | ")
 
 
 def show_ratios(found: dict[Any, Taken], them: str) -> None:
