@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -31,6 +32,7 @@ from loansvc.ledger.stores import (
     REMEDIES,
     cause_of,
     check,
+    damage,
     database_errors,
     fleeting_engine,
     is_damage,
@@ -340,14 +342,20 @@ class Ledger:
         noted = self._noted()
         noted += [(path.name, note) for path in outside for note in kept.notes_in(path)]
         try:
-            with self.snapshot() as connection:
+            # The database looks at its file meanwhile, on another core: of a large one, for long.
+            with ThreadPoolExecutor(1) as beside, self.snapshot() as connection:
+                damaged = beside.submit(self._damage).result
                 unhurried(connection)
                 vault = self._vault.refresh()
-                return verify(connection, vault, noted, entries_only=entries_only)
+                return verify(connection, vault, noted, entries_only=entries_only, damaged=damaged)
         except LedgerUnavailable as error:
             if not is_damage(error):
                 raise
             return 0, [Problem(0, DAMAGED)]
+
+    def _damage(self) -> list[str]:
+        with self.snapshot() as connection:
+            return damage(connection)
 
     def copy_to(self, url: str, *, progress: Progress = lambda done, of: None) -> int:
         """Copy everything into the empty database at that URL, verified; how many entries.

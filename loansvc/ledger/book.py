@@ -198,7 +198,14 @@ class Memory:
 
     def drop(self, subject_ref: str) -> None:
         """Forget a person."""
-        for commitment in self.all_of(subject_ref):
-            del self.rows[commitment.sequence]
-            del self._by_id[commitment.client, commitment.application_id]
-        self._of.pop(subject_ref, None)
+        for sequence in list(self._of.get(subject_ref, ())):
+            self.forget(self.rows[sequence])
+
+    def forget(self, commitment: Commitment) -> None:
+        """Forget one commitment."""
+        del self.rows[commitment.sequence]
+        del self._by_id[commitment.client, commitment.application_id]
+        others = self._of[commitment.subject_ref]
+        others.remove(commitment.sequence)
+        if not others:
+            del self._of[commitment.subject_ref]

@@ -1,7 +1,8 @@
 """Following: the tables that follow from the entries, held against what the entries add up to.
 
 Entries come one by one, in order, as `ledger verify` reads them. Of a million people and of whom
-they name only hashes of 64 bits are kept, sorted: texts would take gigabytes.
+they name only hashes of 64 bits are kept, sorted: texts would take gigabytes. Of a million loans
+only those are kept that will still change, or that the table has otherwise.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, bindparam, select
 
 from loansvc.errors import LedgerDamaged, LoanError
 from loansvc.ledger import tables
@@ -22,14 +23,18 @@ from loansvc.ledger.book import Memory, take
 from loansvc.ledger.chain import Entry, Problem
 from loansvc.ledger.commitments import Account, Commitment
 from loansvc.ledger.entries import Reading
-from loansvc.ledger.fund import INSTITUTION, related_pairs
+from loansvc.ledger.fund import INSTITUTION, FundReading, related_pairs
 from loansvc.ledger.sealing import Subject
-from loansvc.ledger.stores import streamed
+from loansvc.ledger.stores import ROWS_AT_ONCE, streamed
 from loansvc.ledger.vault import Vault
 
-N_PARTS = 16  # in which hashes are compared, so that one part of them at a time is a set
+N_PARTS = 64  # in which hashes are compared, so that one part of them at a time is a set
 LOAN, ACCOUNT = (tuple(f.name for f in fields(kind)) for kind in (Commitment, Account))
 _loan_values, _account_values = attrgetter(*LOAN), attrgetter(*ACCOUNT)
+_LOAN = tables.commitment.c
+LOANS = select(*(_LOAN[name] for name in LOAN)).where(
+    _LOAN.sequence.in_(bindparam("sequences", expanding=True))
+)
 
 
 class Hashes:
@@ -38,10 +43,11 @@ class Hashes:
     def __init__(self) -> None:
         self._parts = [array("q") for _ in range(N_PARTS)]
 
-    def add(self, thing: tuple[str, ...]) -> None:
-        """One more thing; it may be there already."""
-        hashed = hash(thing)
-        self._parts[hashed % N_PARTS].append(hashed)
+    def add(self, things: Iterable[tuple[str, ...]]) -> None:
+        """More things; they may be there already."""
+        parts = self._parts
+        for hashed in map(hash, things):
+            parts[hashed % N_PARTS].append(hashed)
 
     def lacks(self, other: Hashes) -> bool:
         """Whether the other has something that is not here."""
@@ -60,6 +66,77 @@ class Hashes:
         return at < len(part) and part[at] == hashed
 
 
+class Loans(Memory):
+    """Loans as the entries have them, let go of once their table has them so too.
+
+    The table is that of one moment: a loan that was found there is there whenever it is asked for.
+    An offer that is open stays in memory, since it may lapse.
+    """
+
+    def __init__(self, connection: Connection, vault: Vault) -> None:
+        super().__init__()
+        self._connection = connection
+        self._table = FundReading(connection, vault)
+        self._changed: list[int] = []  # since the table was last looked at
+        self._is_there = bytearray()  # by sequence, for those that were let go of
+
+    def keep(self, commitment: Commitment) -> None:
+        """Keep a commitment, new or changed."""
+        super().keep(commitment)
+        if self._was_let_go(commitment.sequence):
+            self._is_there[commitment.sequence] = False
+        if commitment.state != "reserved":
+            self._changed.append(commitment.sequence)
+        if len(self._changed) >= ROWS_AT_ONCE:
+            self._let_go(self._changed)
+            self._changed.clear()
+
+    def find(self, client: str, application_id: str) -> Commitment | None:
+        """The commitment of that decision."""
+        held = super().find(client, application_id)
+        if held is not None:
+            return held
+        there = self._table.find(client, application_id)
+        return there if there is not None and self._was_let_go(there.sequence) else None
+
+    def all_of(self, subject_ref: str) -> list[Commitment]:
+        """Every commitment of a person, in order of decision."""
+        every = super().all_of(subject_ref) + self._let_go_of(subject_ref)
+        return sorted(every, key=attrgetter("sequence"))
+
+    def drop(self, subject_ref: str) -> None:
+        """Forget a person."""
+        super().drop(subject_ref)
+        for commitment in self._let_go_of(subject_ref):
+            self._is_there[commitment.sequence] = False
+
+    def others(self) -> Iterator[int]:
+        """The entries whose loan the table has otherwise, or not, or though there is none."""
+        rows = _all(self._connection, tables.commitment, "sequence")
+        left = [sequence for (sequence,) in rows if not self._was_let_go(sequence)]
+        self._let_go(left)
+        yield from (sequence for sequence in left if not self._was_let_go(sequence))
+        yield from self.rows.keys() - left
+
+    def _let_go(self, sequences: list[int]) -> None:
+        """Let go of those of these that the table has as they are now."""
+        for start in range(0, len(sequences), ROWS_AT_ONCE):
+            some = {"sequences": sequences[start : start + ROWS_AT_ONCE]}
+            for row in self._connection.execute(LOANS, some).all():
+                held = self.rows.get(row[0])
+                if held is not None and _loan_values(held) == tuple(row):
+                    self.forget(held)
+                    self._is_there.extend(bytes(max(0, row[0] + 1 - len(self._is_there))))
+                    self._is_there[row[0]] = True
+
+    def _was_let_go(self, sequence: int) -> bool:
+        return 0 <= sequence < len(self._is_there) and bool(self._is_there[sequence])
+
+    def _let_go_of(self, subject_ref: str) -> list[Commitment]:
+        there = self._table.all_of(subject_ref)
+        return [commitment for commitment in there if self._was_let_go(commitment.sequence)]
+
+
 class Following:
     """What the entries add up to, and whose person the ledger would not know again."""
 
@@ -68,13 +145,14 @@ class Following:
         self._vault = vault
         self._remains = Reading(connection, vault).remains()
         self._known = Hashes()
-        for pair in _all(connection, tables.subject, "pseudonym", "subject_ref"):
-            self._known.add(pair)
+        self._known.add(_all(connection, tables.subject, "pseudonym", "subject_ref"))
         self._known.sorted()
-        self._book = Memory()
-        self._related, self._certainly_related = Hashes(), Hashes()
+        self._book = Loans(connection, vault)
         # The pairs under a newer key are still being added to.
-        self._oldest = f"v{min(vault.versions('pseudonym'))}:"
+        versions = vault.versions("pseudonym")
+        self._oldest = f"v{min(versions)}:"
+        self._related = Hashes()
+        self._certainly_related = Hashes() if len(versions) > 1 else self._related
         self._last = 0
         self._strangers: list[Problem] = []
         self._stopped: Problem | None = None
@@ -109,10 +187,10 @@ class Following:
     def _take(self, entry: Entry, payload: Mapping[str, Any]) -> None:
         take(self._book, entry, payload)
         if entry.kind == "decision":
-            for pair in related_pairs(entry, payload, self._vault):
-                self._related.add(pair)
-                if pair[0].startswith(self._oldest):
-                    self._certainly_related.add(pair)
+            pairs = related_pairs(entry, payload, self._vault)
+            self._related.add(pairs)
+            if self._certainly_related is not self._related:
+                self._certainly_related.add(p for p in pairs if p[0].startswith(self._oldest))
         name = _name_of(entry, payload)
         marks = self._vault.pseudonyms(name) if name else ()
         if name and not any((mark, entry.subject_ref) in self._known for mark in marks):
@@ -126,7 +204,7 @@ class Following:
         return [*self._differences(), *self._strangers]
 
     def _differences(self) -> Iterator[Problem]:
-        for sequence in self._other_loans():
+        for sequence in self._book.others():
             what = "its loan is not what the entries add up to"
             yield Problem(sequence, what, follows=True)
         accounts = list(_all(self._connection, tables.fund_account, *ACCOUNT))
@@ -134,21 +212,11 @@ class Following:
             what = "the fund's account is not what the entries add up to"
             yield Problem(self._last, what, follows=True)
         kept = Hashes()
-        for pair in _all(self._connection, tables.related, "party", "subject_ref"):
-            kept.add(pair)
+        kept.add(_all(self._connection, tables.related, "party", "subject_ref"))
         if self._related.lacks(kept) or kept.lacks(self._certainly_related):
             yield Problem(
                 self._last, "who is related to whom is not what the entries say", follows=True
             )
-
-    def _other_loans(self) -> Iterator[int]:
-        """The entries whose loan is kept otherwise, is missing, or is of nothing."""
-        due = self._book.rows
-        for values in _all(self._connection, tables.commitment, *LOAN):
-            expected = due.pop(values[0], None)
-            if expected is None or values != _loan_values(expected):
-                yield values[0]
-        yield from due
 
 
 def _all(connection: Connection, table: Table, *names: str) -> Iterable[tuple[Any, ...]]:

@@ -6,7 +6,7 @@ payload against its digest, and the tree against every checkpoint that there is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,12 +29,13 @@ DAMAGED = "the database file is damaged"
 
 def verify(
     connection: Connection, vault: Vault, noted: Iterable[tuple[str, str]] = (), *,
-    entries_only: bool = False,
+    entries_only: bool = False, damaged: Callable[[], list[str]] | None = None,
 ) -> tuple[int, list[Problem]]:  # fmt: skip
     """How many entries there are, and every row that is not what was written, in order.
 
     `noted`: checkpoints from outside the database, each with where it is from. `entries_only`:
-    without payloads and without the tables that follow from them.
+    without payloads and without the tables that follow from them. `damaged`: what the database
+    finds wrong with its file, where that is looked for already.
     """
     payloads = not entries_only
     following = Following(connection, vault) if payloads else None
@@ -45,7 +46,8 @@ def verify(
     if following is not None and all(problem.follows for problem in problems):
         problems += following.problems()
     if not problems:  # an index that does not fit its table gives other answers than the rows
-        problems += (Problem(n_entries, f"{DAMAGED}: {what}") for what in damage(connection))
+        found = damaged() if damaged else damage(connection)
+        problems += (Problem(n_entries, f"{DAMAGED}: {what}") for what in found)
     worst = [problem for problem in problems if not problem.follows] or problems
     return n_entries, sorted(worst, key=lambda problem: problem.sequence)
 
