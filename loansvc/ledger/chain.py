@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
+from loansvc.ledger import verifier
 from loansvc.ledger.ciphers import INTERNATIONAL, digest, digest_like
-from loansvc.ledger.verifier import GENESIS, canonical
+from loansvc.ledger.verifier import GENESIS
 
 KINDS = (
     "decision", "outcome", "fund", "review", "override", "dispute", "erasure", "administration",
@@ -42,11 +45,24 @@ class Entry:
 
 
 NAMES = tuple(Entry.__slots__)
+HASHED = tuple(sorted(name for name in NAMES if name != "hash"))
 
 
 def sha256(data: bytes) -> str:
     """A digest with its algorithm in front."""
     return digest(data)
+
+
+def canonical(fields: Mapping[str, Any]) -> bytes:
+    """The bytes of `verifier.canonical`, by a quicker writer.
+
+    It refuses what is no text and no number that JSON knows, as only a changed row can hold; such
+    a row has the bytes that the verifier gives it.
+    """
+    try:
+        return orjson.dumps({name: fields[name] for name in HASHED})
+    except TypeError:
+        return verifier.canonical(fields)
 
 
 def entry_hash(fields: Mapping[str, Any], suite: str = INTERNATIONAL) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -52,9 +53,21 @@ def digest_like(known: object, data: bytes) -> str:
 
 def mac(key: bytes, message: bytes, suite: str = INTERNATIONAL) -> str:
     """The keyed mark of a message, 64 hexadecimal digits."""
+    return marks(key, suite)(message)
+
+
+def marks(key: bytes, suite: str) -> Callable[[bytes], str]:
+    """What gives the keyed mark of any message; the key is gone through once."""
     if suite == COMMERCIAL:
-        return _sm3_mac(key, message).hex()
-    return hmac.digest(key, message, "sha256").hex()
+        return lambda message: _sm3_mac(key, message).hex()
+    keyed = hmac.new(key, digestmod=hashlib.sha256)
+
+    def mark(message: bytes) -> str:
+        begun = keyed.copy()
+        begun.update(message)
+        return begun.hexdigest()
+
+    return mark
 
 
 def _sm3_mac(key: bytes, message: bytes) -> bytes:

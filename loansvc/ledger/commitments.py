@@ -264,12 +264,13 @@ class Account:
         reserved, drawn = _held(after)
         claims_before = before.claims_yuan if before else 0
         newly_drawn = drawn if before is not None and before.state == "reserved" else 0
-        return replace(
-            self,
+        return Account(
+            capital_yuan=self.capital_yuan,
             reserved_yuan=self.reserved_yuan + reserved - reserved_before,
             drawn_yuan=self.drawn_yuan + drawn - drawn_before,
             claims_yuan=self.claims_yuan + after.claims_yuan - claims_before,
             carried_yuan=self.carried_yuan + newly_drawn,
+            set_sequence=self.set_sequence,
         )
 
 

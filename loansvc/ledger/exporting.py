@@ -19,10 +19,11 @@ from sqlalchemy import select
 
 from loansvc.errors import NotFound
 from loansvc.ledger import Ledger, tables
+from loansvc.ledger.chain import canonical
 from loansvc.ledger.checkpoints import advance
 from loansvc.ledger.stores import streamed
 from loansvc.ledger.verification import entry_rows
-from loansvc.ledger.verifier import canonical, leaf_hash
+from loansvc.ledger.verifier import leaf_hash
 
 
 def exported(

@@ -12,11 +12,11 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from loansvc.errors import LedgerDamaged
 from loansvc.ledger import tables
-from loansvc.ledger.chain import NAMES, Chain
+from loansvc.ledger.chain import NAMES, Chain, canonical
 from loansvc.ledger.merkle import HASH, LEVELS, WIDTH, Growing, TileOf
 from loansvc.ledger.signing import Signatures
 from loansvc.ledger.stores import streamed
-from loansvc.ledger.verifier import Checkpoint, Refused, canonical, leaf_hash
+from loansvc.ledger.verifier import Checkpoint, Refused, leaf_hash
 
 DAMAGED = "See: loansvc ledger verify, and docs/ledger.md on what to do."
 Tiles = dict[tuple[int, int], bytes]

@@ -20,15 +20,17 @@ import hmac
 import json
 import logging
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from loansvc.errors import LedgerDamaged, SetupRefused
 from loansvc.files import alone_in, write_whole
 from loansvc.ledger import signing
-from loansvc.ledger.ciphers import COMMERCIAL, INTERNATIONAL, KEY_BYTES, mac, seal, unseal
+from loansvc.ledger.ciphers import COMMERCIAL, INTERNATIONAL, KEY_BYTES, marks, seal, unseal
 
 log = logging.getLogger("loansvc.ledger")
 SIGNING = "signing"
@@ -41,22 +43,28 @@ CURRENT = "current"
 MARK_OF_SUITE = {INTERNATIONAL: "", COMMERCIAL: "sm:"}
 
 
-class OuterKey(NamedTuple):
+@dataclass(frozen=True)
+class OuterKey:
     """A key and the suite that it is for."""
 
-    secret: bytes
+    secret: bytes = field(repr=False)
     suite: str = INTERNATIONAL
 
-    def mac(self, message: bytes) -> str:
-        """The mark of a message under this key."""
-        return mac(self.secret, message, self.suite)
+    @cached_property
+    def mac(self) -> Callable[[bytes], str]:
+        """What gives the mark of a message under this key."""
+        return marks(self.secret, self.suite)
 
 
 class Keys(NamedTuple):
-    """Every outer key by purpose and version, and the current version of each purpose."""
+    """Every outer key by purpose and version, and the current version of each purpose.
+
+    `in_order`: the versions of each purpose, the current one first, then newest first.
+    """
 
     of: Mapping[str, Mapping[int, OuterKey]]
     current: Mapping[str, int]
+    in_order: Mapping[str, list[int]]
 
 
 class Vault:
@@ -118,8 +126,7 @@ class Vault:
 
     def versions(self, purpose: str) -> list[int]:
         """The versions of that purpose, the current one first, then newest first."""
-        now = self.current(purpose)
-        return sorted(self._keys.of.get(purpose, ()), key=lambda v: (v == now, v), reverse=True)
+        return self._keys.in_order.get(purpose, [])
 
     def current(self, purpose: str) -> int:
         """The version under which new records of that purpose are made."""
@@ -313,7 +320,12 @@ def _parse(text: str | bytes, name: str) -> Keys:
         raise SetupRefused(f"{name}: every key must be {KEY_BYTES} bytes in base64, one at least.")
     if any(version not in keys.get(purpose, ()) for purpose, version in current.items()):
         raise SetupRefused(f"{name}: `current` must name a version that is there.")
-    return Keys(keys, {p: current.get(p, max(versions)) for p, versions in keys.items()})
+    now = {p: current.get(p, max(versions)) for p, versions in keys.items()}
+    in_order = {
+        p: [now[p], *sorted(versions.keys() - {now[p]}, reverse=True)]
+        for p, versions in keys.items()
+    }
+    return Keys(keys, now, in_order)
 
 
 def _key(text: str) -> OuterKey:

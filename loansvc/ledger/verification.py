@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from loansvc.errors import LedgerDamaged
 from loansvc.ledger import kept, tables
-from loansvc.ledger.chain import NAMES, Chain, Entry, Problem, payload_problem
+from loansvc.ledger.chain import NAMES, Chain, Entry, Problem, canonical, payload_problem
 from loansvc.ledger.following import Following
 from loansvc.ledger.merkle import HASH, LEVELS, WIDTH, Growing
 from loansvc.ledger.remains import ERASURES
@@ -22,7 +22,7 @@ from loansvc.ledger.stores import damage, streamed
 from loansvc.ledger.tiles import FIND as FIND_TILE
 from loansvc.ledger.tiles import n_hashes, n_tiles
 from loansvc.ledger.vault import Vault
-from loansvc.ledger.verifier import Refused, canonical, leaf_hash
+from loansvc.ledger.verifier import Refused, leaf_hash
 
 DAMAGED = "the database file is damaged"
 
