@@ -100,9 +100,11 @@ def _open_postgres(place: URL, busy_timeout_ms: int) -> Engine:
 
 
 def _open_sqlite(place: URL, busy_timeout_ms: int) -> Engine:
+    # The last one given back is taken again: it has the pages at hand, and no more are opened than
+    # are needed at once, each with up to 2 MB of pages and three descriptors.
     engine = create_engine(
         place, pool_size=32, max_overflow=32, pool_timeout=busy_timeout_ms / 1000,
-        hide_parameters=True,
+        pool_use_lifo=True, hide_parameters=True,
     )  # fmt: skip
     _prepare_sqlite(engine, busy_timeout_ms)
     return engine

@@ -104,7 +104,7 @@ def link(path: Path) -> None:
 
 
 def grow(path: Path) -> None:
-    path.write_bytes(b" " * 1_000_001)
+    path.write_bytes(b" " * 32_000_001)
 
 
 @pytest.mark.parametrize(
