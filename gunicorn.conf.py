@@ -23,9 +23,9 @@ _is_asgi = _settings.worker == "asgi"
 worker_class = "loansvc.web.asgi.Worker" if _is_asgi else "loansvc.web.worker.Worker"
 threads = 1 if _is_asgi else _settings.threads  # the asgi worker has a pool of its own
 keepalive = 75  # above the idle time of common proxies, so that they close first
-# Of silence. A worker that freezes may have a round open, and nobody else can write until it is
-# killed: with asgi it has one more often than not, so it must end well before callers give up.
-timeout = 20 if _is_asgi else 30
+# Of silence. A worker that freezes under load holds the writers more often than not, and nobody
+# else can write until it is killed: that must be well before callers give up.
+timeout = 20
 graceful_timeout = 30
 # Room for a storm of connections: the kernel resets what does not fit. None ages in it: all are
 # taken at once and, where there is no place for them, refused at once (web/admission.py).

@@ -364,8 +364,15 @@ def downgrade(connection: Connection, to: str) -> None:
 
 @cache
 def revisions() -> tuple[str, ...]:
-    """Every version of the tables that this program knows, newest first."""
-    return tuple(script.revision for script in scripts())
+    """Every version of the tables that this program knows, newest first.
+
+    Raises:
+        SetupRefused: their folder cannot be read.
+    """
+    found = tuple(script.revision for script in scripts())
+    if not found:  # a folder that cannot be listed is an empty one to Alembic
+        raise SetupRefused("The program's own migrations cannot be read. Install loansvc anew.")
+    return found
 
 
 def scripts() -> Iterator[Script]:

@@ -18,7 +18,7 @@ from tests.fault.tools import needs, needs_root
 
 AGAIN_S = 5.0  # the alarm repeats, in case something on the way out waits as well
 LIMIT_S = 60
-DISK_MB = 24
+DISK_MB = 80
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -71,7 +71,7 @@ def measured(record_property: Callable[[str, object], None]) -> Callable[[str], 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 24 MB in memory."""
+    """A file system of 80 MB in memory."""
     needs_root()
     needs("mount")
     folder = tmp_path / "disk"

@@ -18,7 +18,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     "F4": ("reload", "SIGHUP with a newly published card, 10 times under load"),
     "F5": ("any system call fails", "strace: EIO, ENOSPC and SIGKILL at every single call that "
            "writes, of a decision, a publication, a migration and an erasure"),
-    "F6": ("disk full", "the ledger on a file system of 24 MB, filled by load, then freed"),
+    "F6": ("disk full", "the ledger on a file system of 80 MB, filled by load, then freed"),
     "F7": ("disk slow", "strace: 1.5 s before every fdatasync of the workers"),
     "F8": ("disk fails", "strace: EIO from every fdatasync of the workers"),
     "F9": ("the ledger is locked", "another writer holds BEGIN IMMEDIATE for 10 s"),

@@ -33,13 +33,18 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]
 
 
 @pytest.mark.faults(within_s=120)
-def test_four_reloads_break_no_connection(service: Service, capsys: pytest.CaptureFixture) -> None:
+def test_four_reloads_lose_nothing_and_break_no_connection_of_threads(
+    service: Service, capsys: pytest.CaptureFixture
+) -> None:
     with closed_load(Load(service.port, service.key), n_clients=N_CLIENTS) as load:
         for _ in range(N_RELOADS):
             time.sleep(EVERY_S)
             os.kill(service.pid, signal.SIGHUP)
         time.sleep(EVERY_S)
-    assert load.count().keys() <= DECIDED | {503}
+    assert load.count().keys() <= DECIDED | {503, BROKEN}
+    # The asgi worker ends a few that are busy (docs/reliability.md); who sends again is answered.
+    is_asgi = service.environment.get("LOANSVC_WORKER") == "asgi"
+    assert load.count()[BROKEN] <= (N_CLIENTS if is_asgi else 0)
     assert (load.wrong, load.given_up) == ([], [])
     ledger_holds(service, load.answers, n_entries=len(load.answers))
     with capsys.disabled():

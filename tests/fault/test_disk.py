@@ -18,7 +18,7 @@ from tests.fault.tools import needs, needs_root
 from tests.fault.traffic import RECOVERY_S, survived, traffic
 
 MEGABYTE = 1 << 20
-BALLAST_MB = 12  # of 24; the WAL alone takes 4 before it is moved into the database
+BALLAST_MB = 64  # of 80; what is left holds some seconds of load, and so does the ballast
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, event, select, text
 
 from loansvc.errors import LedgerUnavailable, SetupRefused
-from loansvc.ledger import Ledger, tables
+from loansvc.ledger import Ledger, stores, tables
 from loansvc.ledger.postgres import PatientConnection
 from loansvc.ledger.stores import open_engine, put, put_new, readers, streamed, writers
 from tests import databases, postgres
@@ -335,3 +335,14 @@ def test_both_urls_are_the_same_database(in_postgres: Ledger, tmp_path: Path) ->
     append(in_postgres, 1)
     assert Ledger.open(driver_named, home=tmp_path).verify() == (1, [])
     assert readers(in_postgres._engine).url == in_postgres._engine.url
+
+
+def test_migrations_that_cannot_be_read_are_told_of_and_not_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stores.revisions.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(stores, "scripts", lambda: iter(()))
+        with pytest.raises(SetupRefused, match="migrations cannot be read"):
+            stores.revisions()
+    assert len(stores.revisions()) > 1
