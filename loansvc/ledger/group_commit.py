@@ -130,7 +130,7 @@ class _Waiter:
         try:
             with group.block() as connection:
                 self.result = self.work(connection)
-        except BaseException as error:
+        except BaseException as error:  # raised again in the thread that asked for the work
             if isinstance(error, DBAPIError):
                 group.failure = error
             self.error = error
