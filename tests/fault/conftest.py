@@ -104,6 +104,8 @@ def _runs(reporter: pytest.TerminalReporter) -> Iterator[table.Run]:
         ("passed", "passed"), ("failed", "failed"), ("error", "failed"), ("skipped", "skipped"),
     ):  # fmt: skip
         for report in reporter.stats.get(outcome, ()):
+            if not isinstance(report, pytest.TestReport):  # a file that could not be read
+                continue
             measured = tuple(str(v) for k, v in report.user_properties if k == "measured")
             because = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
             for name, fault in report.user_properties:
