@@ -41,6 +41,8 @@ OTHER_COLUMNS = (
     "sex", "age_years",
 )  # fmt: skip
 
+WINDOW = range(c.WINDOW_MONTHS)
+
 Columns = dict[str, NDArray[Any]]
 
 
@@ -63,17 +65,20 @@ class Population:
 
 
 def generate(
-    n_applicants: int, *, seed: int, product: str = "credit_loan", county: County = DEFAULT_COUNTY
-) -> Population:
+    n_applicants: int, *, seed: int, product: str = "credit_loan",
+    county: County = DEFAULT_COUNTY, mix: Mix | None = None, months: range = WINDOW,
+) -> Population:  # fmt: skip
     """Applicants of one product, drawn with this seed; the villages depend on the county alone.
+
+    `mix`: who asks, else as usual for the product. `months`: those of the window they ask in.
 
     >>> people = generate(100, seed=1)
     >>> people.frame.shape, people.truth.shape
     ((100, 33), (100, 5))
     """
     rng = np.random.default_rng(seed)
-    mix, places = MIXES[product], villages(county)
-    month = rng.integers(0, c.WINDOW_MONTHS, n_applicants)
+    mix, places = mix or MIXES[product], villages(county)
+    month = rng.integers(months.start, months.stop, n_applicants)
     home = rng.choice(len(places), n_applicants, p=places["size"].to_numpy())
     x = _person(month, mix, rng)
     ability = rng.normal(
