@@ -29,7 +29,7 @@ from loansvc.underwriting import Underwriting, stamp
 log = logging.getLogger("loansvc.worker")
 ROWS = 8  # of a piece
 MOST_SECONDS = 0.02  # of a transaction, after which it takes no further row
-BESIDE_SECONDS = 0.005  # likewise while others write: whoever is online waits behind it
+BESIDE_SECONDS = 0.002  # likewise while others write: whoever is online waits behind it
 LEASE_MS = 10_000  # without a sign of life, after which another worker goes on
 TURN_SECONDS = 1.0  # with one batch, while others wait
 LOOK_SECONDS = 0.5  # between looks where nothing waits
