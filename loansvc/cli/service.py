@@ -44,8 +44,19 @@ def serve(*, host: str | None, port: int | None) -> None:
     Access(root, settings)
     _check_free(settings)
     _welcome(root, settings)
-    gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(shipped("gunicorn.conf.py"))]
-    os.execve(sys.executable, gunicorn, environment)  # noqa: S606  # nothing here is a user's text
+    root.ledger.close()  # no connection is taken into a worker
+    _run_gunicorn(environment)
+
+
+def _run_gunicorn(environment: dict[str, str]) -> None:
+    """Become gunicorn's master, with the program that was read for the checks."""
+    from gunicorn import __main__ as gunicorn
+    from gunicorn.app.wsgiapp import run
+
+    os.environ.update(environment)
+    # As `python -m gunicorn` has them: they are read again for a reload, and to start anew.
+    sys.argv = [gunicorn.__file__, "-c", str(shipped("gunicorn.conf.py"))]
+    run()
 
 
 def _check_free(settings: Settings) -> None:

@@ -7,8 +7,8 @@ the middle has changed nothing.
 from __future__ import annotations
 
 from inspect import getdoc
+from typing import TYPE_CHECKING
 
-from alembic.script import Script
 from sqlalchemy import Engine
 
 from loansvc.errors import LedgerDamaged, LedgerUnavailable, SetupRefused
@@ -26,6 +26,9 @@ from loansvc.ledger.stores import (
     writers,
 )
 from loansvc.ledger.vault import Vault
+
+if TYPE_CHECKING:
+    from alembic.script import Script
 
 BEFORE_FUND = "0001"  # the tables that had no commitments yet
 

@@ -26,6 +26,7 @@ PATH = re.compile(
     r"([A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}/){0,9}[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}", re.ASCII
 )
 MOST_BYTES = 32_000_000  # a register of 50,000 villages has 20 MB
+MOST_KEPT = 500  # documents that a process keeps in mind
 FOLDERS = {
     "scorecard": "scorecards",
     "villages": "villages",
@@ -95,7 +96,7 @@ def read_locked(
         data = read_bytes(folder / path, path)
         digest = digest_of(data)
         if digest == entry["digest"]:  # else it is refused below, and need not be read
-            read[path] = (digest, *parse_document(data, path))
+            read[path] = (digest, *_parsed(data, digest, path))
     else:
         digest = read[path][0]
     if digest != entry["digest"]:
@@ -109,6 +110,21 @@ def read_locked(
     if entry["valid_from"] < head.valid_from.isoformat():
         raise EditionRefused(f"{path}: {LOCK} lets it hold before its own first day.")
     return edition_of(entry, head, content)
+
+
+# By path and digest. Whoever is forked need not read again what its parent has read: it starts
+# at once, and shares the memory.
+_kept: dict[tuple[str, str], tuple[Head, Any]] = {}
+
+
+def _parsed(data: bytes, digest: str, path: str) -> tuple[Head, Any]:
+    """Head and content of a document with that digest; nobody changes a content."""
+    known = _kept.get((path, digest))
+    if known is None:
+        known = parse_document(data, path)
+        if len(_kept) < MOST_KEPT:
+            _kept[path, digest] = known
+    return known
 
 
 def edition_of(entry: dict[str, str], head: Head, content: Any) -> Edition[Any]:

@@ -131,12 +131,12 @@ class Service:
 
     def master(self) -> int | None:
         """gunicorn's master: the process that was started, or its child under a supervisor."""
-        return next((p for p in (self.pid, *children(self.pid)) if _is_gunicorn(p)), None)
+        return next((p for p in (self.pid, *children(self.pid)) if _serves(p)), None)
 
     def workers(self) -> list[int]:
         """The worker processes that are alive."""
         master = self.master()
-        return [pid for pid in children(master) if _is_gunicorn(pid)] if master else []
+        return [pid for pid in children(master) if _serves(pid)] if master else []
 
     def kill(self) -> None:
         """Pull the plug: master and workers at once."""
@@ -230,8 +230,13 @@ def listens(worker: int) -> bool:
     return False
 
 
-def _is_gunicorn(pid: int) -> bool:
-    """Whether it runs or sleeps: of one that was killed the command line is empty."""
+def _serves(pid: int) -> bool:
+    """Whether it runs or sleeps: of one that was killed the command line is empty.
+
+    A supervisor has the same words in its own, and is another program.
+    """
     with suppress(OSError):
-        return b"gunicorn" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        program = Path(f"/proc/{pid}/exe").resolve()
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return program == Path(sys.executable).resolve() and b"serve" in words
     return False

@@ -16,7 +16,7 @@ from loansvc.editions import Edition, digest_of, to_text
 from loansvc.errors import EditionRefused, NoEditionInForce, NotFound
 from loansvc.provenance import NONE_NEEDED, NOT_STATED, REQUIRED
 from loansvc.reasons import WORD_TEXTS
-from loansvc.registry import LOCK, Registry
+from loansvc.registry import LOCK, Registry, documents
 from loansvc.registry.publishing import publish
 from tests.small import CARD, RATES, REGISTER, TODAY, TRAINING, publish_text, small_models
 
@@ -43,6 +43,26 @@ def test_the_editions_of_a_folder_are_in_force_from_their_day(models: Path) -> N
     assert editions.scorecard.digest == digest_of((models / CARD_PATH).read_bytes())
     with pytest.raises(NoEditionInForce, match="2026-06-30"):
         registry.in_force("credit_loan", date(2026, 6, 30))
+
+
+def test_a_document_is_read_once_in_a_process_and_its_bytes_each_time(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers are forked with what their parent has read; a file that was changed is refused."""
+    before = Registry.open(models).editions
+
+    def again(*_given: object) -> object:
+        raise AssertionError("read again")
+
+    monkeypatch.setattr(documents, "parse_document", again)
+    after = Registry.open(models).editions
+    assert [one.content is other.content for one, other in zip(before, after, strict=True)] == [
+        True
+    ] * len(before)
+    path = models / CARD_PATH
+    path.write_text(path.read_text().replace("580", "581"))
+    with pytest.raises(EditionRefused, match="has changed since it was published"):
+        Registry.open(models)
 
 
 def test_the_newest_started_edition_is_in_force(models: Path, tmp_path: Path) -> None:

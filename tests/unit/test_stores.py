@@ -338,11 +338,16 @@ def test_both_urls_are_the_same_database(in_postgres: Ledger, tmp_path: Path) ->
 
 
 def test_migrations_that_cannot_be_read_are_told_of_and_not_remembered(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stores.revisions.cache_clear()
     with monkeypatch.context() as patch:
-        patch.setattr(stores, "scripts", lambda: iter(()))
+        patch.setattr(stores, "VERSIONS", tmp_path)
         with pytest.raises(SetupRefused, match="migrations cannot be read"):
             stores.revisions()
     assert len(stores.revisions()) > 1
+
+
+def test_versions_are_those_that_alembic_knows_in_its_order() -> None:
+    """They are read from the names of the files, without it."""
+    assert stores.revisions() == tuple(script.revision for script in stores.scripts())
