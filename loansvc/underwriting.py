@@ -52,6 +52,11 @@ def stamp(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")
 
 
+def milliseconds(at: datetime) -> int:
+    """A moment as queues count: since 1970."""
+    return int(at.timestamp() * 1000)
+
+
 def new_decision_id(at: datetime) -> str:
     """A new id of a decision, ordered by time."""
     return new_id("dec", at)
@@ -59,10 +64,10 @@ def new_decision_id(at: datetime) -> str:
 
 def new_id(kind: str, at: datetime) -> str:
     """A new id, ordered by time: UUID version 7 (RFC 9562)."""
-    milliseconds = int(at.timestamp() * 1000)
     value = (
-        milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62 | secrets.randbits(62)
-    )
+        milliseconds(at) << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62
+        | secrets.randbits(62)
+    )  # fmt: skip
     return f"{kind}_{uuid.UUID(int=value)}"
 
 

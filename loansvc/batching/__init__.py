@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 
@@ -17,7 +17,14 @@ from loansvc.errors import BatchRefused, FieldError, LoanError, NotFound
 from loansvc.ledger import Reading
 from loansvc.ledger.batches import OPEN, OUTCOMES, Batch, Batches, Row
 from loansvc.reviewing.showing import shown
-from loansvc.underwriting import Recorded, Underwriting, find_in, new_id, stamp
+from loansvc.underwriting import (
+    Recorded,
+    Underwriting,
+    find_in,
+    milliseconds,
+    new_id,
+    stamp,
+)
 
 ROWS_AT_ONCE = 100  # that are written in one transaction: some milliseconds
 SILENT = timedelta(minutes=15)  # after which a batch that comes in has broken off
@@ -33,11 +40,6 @@ class Result:
     application_id: str | None
     decision: dict[str, Any] | None
     refusal: LoanError | None
-
-
-def milliseconds(at: datetime) -> int:
-    """A moment as the queue counts."""
-    return int(at.timestamp() * 1000)
 
 
 class Batching:

@@ -18,13 +18,13 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from loansvc.application import Application
-from loansvc.batching import Batching, milliseconds
+from loansvc.batching import Batching
 from loansvc.errors import LedgerUnavailable, LoanError
 from loansvc.ledger import Writing
 from loansvc.ledger.batches import Batch, Batches, Row, new_worker, refused
 from loansvc.ledger.tables import chain_head
 from loansvc.probing import Watch
-from loansvc.underwriting import Underwriting, stamp
+from loansvc.underwriting import Underwriting, milliseconds, stamp
 
 log = logging.getLogger("loansvc.worker")
 ROWS = 8  # of a piece
