@@ -19,6 +19,7 @@ from loansvc.editions import COUNTY, EVERY_KIND, ROLES, SAID, Edition, in_force
 from loansvc.errors import NoEditionInForce
 from loansvc.ledger import is_there
 from loansvc.ledger.administration import note
+from loansvc.ledger.outbox import tell
 from loansvc.monitoring.budget import check as check_budget
 from loansvc.monitoring.reading import n_decided
 from loansvc.registry import Registry
@@ -79,15 +80,21 @@ def publish_(
 
 
 def _recorded(settings: Settings, publication: Mapping[str, str]) -> None:
-    """Enter a publication in the ledger, where there is one."""
+    """Enter a publication in the ledger, where there is one, and tell clients of what decides."""
     if not is_there(settings.url):
         return
     at = now()
     with open_ledger(settings).writing() as ledger:
-        note(
+        entry = note(
             ledger, "published", at=stamp(at), entry_id=new_id("adm", at),
             by=publication["proposer"], **publication,
         )  # fmt: skip
+        if publication["role"] == ROLES[0]:
+            data = {name: publication[name] for name in ("kind", "product", "valid_from", "digest")}
+            tell(
+                ledger.connection, "edition.published", data, about=entry.decision_id,
+                at=entry.decided_at,
+            )  # fmt: skip
 
 
 def _impact_of(

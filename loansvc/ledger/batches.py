@@ -10,6 +10,8 @@ row takes the place of the application. A batch that is over is dropped with its
     running     some were
     done        all are, or were refused
     cancelled   rows that were not decided by then are deleted
+
+Whoever ends a batch, either way, tells its client so in the same transaction (`outbox.py`).
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or
 from loansvc.errors import Erased, LoanError
 from loansvc.identifiers import holds_id_number
 from loansvc.ledger.ciphers import mac
+from loansvc.ledger.outbox import tell
 from loansvc.ledger.sealing import Subject
 from loansvc.ledger.tables import batch, batch_row
 from loansvc.ledger.vault import Vault
@@ -231,7 +234,7 @@ class Batches:
         query = select(_R.row).where(*where).order_by(_R.row).limit(1)
         following = self._connection.execute(query).scalar()
         if following is None:
-            self._change(one, state="done", ended_at=at, leased_by="", next_row=_B.n_rows + 1)
+            self._end(one, "done", at=at, next_row=_B.n_rows + 1)
         else:
             self._change(one, next_row=following)
 
@@ -241,7 +244,14 @@ class Batches:
         """Delete the rows that wait; what was decided stays."""
         gone = delete(batch_row).where(_R.number == one.number, _R.status == WAITING)
         self._connection.execute(gone)
-        self._change(one, state="cancelled", ended_at=at, leased_by="")
+        self._end(one, "cancelled", at=at)
+
+    def _end(self, one: Batch, state: str, *, at: str, **values: Any) -> None:
+        self._change(one, state=state, ended_at=at, leased_by="", **values)
+        tell(
+            self._connection, "batch.finished", {"batch_id": one.batch_id},
+            about=f"bat_{one.number}", at=at, client=one.client,
+        )  # fmt: skip
 
     def cancel_all(self, *, received_before: str, at: str) -> int:
         """Cancel every batch of before that time that is not over; how many those were."""

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from loansvc.errors import SetupRefused
-from loansvc.ledger import Ledger, tables, vault
+from loansvc.ledger import Ledger, endpoints, tables, vault
 from loansvc.ledger.administration import INSTALLATION, note
 from loansvc.ledger.batches import Batches, n_wrapped
 from loansvc.ledger.entries import Reading, Writing
@@ -53,8 +53,10 @@ def needed_by(connection: Connection, purpose: str, version: int) -> int:
         "pseudonym": (count.where(_SUBJECT.pseudonym.like(start)),),
         "chain": (count.where(tables.chain_head.c.mac.like(start)),),
     }
-    n_batches = n_wrapped(connection, version) if purpose == "key_encryption" else 0
-    return n_batches + sum(connection.execute(q).scalar_one() for q in questions.get(purpose, ()))
+    found = sum(connection.execute(q).scalar_one() for q in questions.get(purpose, ()))
+    if purpose == "key_encryption":
+        found += n_wrapped(connection, version) + endpoints.n_wrapped(connection, version)
+    return found
 
 
 def rotate(
@@ -135,15 +137,16 @@ def _wrap_again(ledger: Ledger) -> Iterator[int]:
 
 
 def _wrap_all_again(ledger: Ledger) -> Iterator[int]:
-    """Wrap the keys of people and of batches again."""
+    """Wrap the keys of people and of batches, and the secrets of endpoints, again."""
     yield from _wrap_again(ledger)
     while True:
         with ledger.writing() as writing:
-            batches = Batches(writing.connection, writing.vault)
-            n_wrapped_again = batches.wrap_again(BATCH["key_encryption"])
-        if not n_wrapped_again:
+            most = BATCH["key_encryption"]
+            n_done = Batches(writing.connection, writing.vault).wrap_again(most)
+            n_done += endpoints.wrap_again(writing, most)
+        if not n_done:
             return
-        yield n_wrapped_again
+        yield n_done
 
 
 def _name_again(ledger: Ledger) -> Iterator[int]:

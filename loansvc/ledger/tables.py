@@ -21,7 +21,9 @@ projection: worked out from the entries in the same transaction, so that a decis
 at once; `ledger verify` works them out anew.
 
 `batch` and `batch_row` are no part of the record: applications that wait to be decided, sealed with
-the key of their batch, and what became of each, until the batch is dropped (`batches.py`).
+the key of their batch, and what became of each, until the batch is dropped (`batches.py`). Nor are
+`endpoint`, `endpoint_secret` and `outbox`: where clients are told what happened, the secrets that
+sign it, wrapped, and the messages, which hold ids alone (`endpoints.py`, `outbox.py`).
 """
 
 from __future__ import annotations
@@ -255,4 +257,43 @@ batch_row = Table(
     Column("person", String(64), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Index("batch_row_person", "number", "person"),
+)
+
+endpoint = Table(
+    "endpoint",
+    metadata,
+    Column("endpoint_id", String(16), primary_key=True),
+    Column("client", String(64), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("events", String(128), nullable=False),
+    Column("added_at", String(32), nullable=False),
+    Column("disabled_at", String(32), nullable=False),
+    Index("endpoint_url", "client", "url", unique=True),
+)
+
+endpoint_secret = Table(
+    "endpoint_secret",
+    metadata,
+    Column("endpoint_id", String(16), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("expires_at", String(32), nullable=False),
+    Column("key_version", Integer, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("message_id", String(68), primary_key=True),
+    Column("endpoint_id", String(16), primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("due", MOMENT, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("answer", String(32), nullable=False),
+    Column("ended_at", String(32), nullable=False),
+    Column("leased_by", String(32), nullable=False),
+    Column("leased_until", MOMENT, nullable=False),
+    Index("outbox_due", "endpoint_id", "state", "due"),
+    Index("outbox_ended", "state", "ended_at"),
 )

@@ -20,6 +20,7 @@ from loansvc.exposure import exposure_of
 from loansvc.ledger import Reading, Writing
 from loansvc.ledger.acts import Act
 from loansvc.ledger.entries import NO_EDITIONS
+from loansvc.ledger.outbox import tell
 from loansvc.reviewing import limits, showing
 from loansvc.reviewing.facts import By, Dispute, Override, Review, open_disputes
 from loansvc.underwriting import (
@@ -96,6 +97,7 @@ class Reviewing:
                 **self._terms(ledger, recorded, override, at),
             }
             act = self._append(ledger, recorded, override.outcome, payload, by, at)
+            _tell_closed(ledger, act)
             return showing.of_decision(act, showing.override(*act)), True
 
     def _terms(
@@ -258,6 +260,19 @@ def _review_closed(recorded: Recorded, by: By) -> Document:
     [(entry, payload)] = reviews
     limits.check_eyes(asked=By(**payload["by"]), decides=by)
     return {"review_id": entry.decision_id, "review_hash": entry.hash}
+
+
+def _tell_closed(ledger: Writing, override: Act) -> None:
+    """Tell the client that its review is closed: by ids, what came of it is asked for."""
+    entry, payload = override
+    data = {
+        "application_id": entry.application_id, "decision_id": payload["decision_id"],
+        "review_id": payload["review_id"], "override_id": entry.decision_id,
+    }  # fmt: skip
+    tell(
+        ledger.connection, "review.closed", data, about=entry.decision_id, at=entry.decided_at,
+        client=entry.client,
+    )  # fmt: skip
 
 
 def _in_queue(ledger: Reading, act: Act) -> Document:
