@@ -94,6 +94,10 @@ class Settings:
     batch_days: int = field(
         default=7, metadata=_about("days after which a batch that is over is dropped")
     )
+    webhook_days: int = field(
+        default=30,
+        metadata=_about("days after which a message that was sent or given up is deleted"),
+    )
     operator: str = field(
         default="", metadata=_about("who is at the shell; default: the login name")
     )

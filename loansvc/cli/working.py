@@ -1,9 +1,10 @@
-"""worker: the process that decides the rows of batches."""
+"""worker: the process that decides the rows of batches, and tells clients what happened."""
 
 from __future__ import annotations
 
 import logging
 import signal
+import threading
 from functools import partial
 from typing import Any
 
@@ -19,15 +20,24 @@ from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting, new_id
 from loansvc.web.logs import PatientHandler
 from loansvc.web.schemas import load_application
+from loansvc.webhooks.working import Delivering
 
 log = logging.getLogger("loansvc.worker")
+LOOK_SECONDS = 0.1  # between looks for signals while webhooks are sent
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="End when nothing waits that this worker may take.")
+@click.option(
+    "--once",
+    is_flag=True,
+    help="End when nothing waits that this worker may take, or is due to be sent.",
+)
 def worker(*, once: bool) -> None:
-    """Decide the rows of batches, until told to stop (SIGTERM); HUP reads the editions again."""
+    """Decide the rows of batches and send webhooks, until told to stop (SIGTERM).
+
+    HUP reads the editions again.
+    """
     # Before any thread starts; looked at between pieces, so that none is interrupted by a handler.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     settings = Settings.from_environment()
@@ -35,16 +45,36 @@ def worker(*, once: bool) -> None:
     root = Underwriting.open(settings)
     root.check_ready()
     log.info("worker: batches of %s", settings.home.absolute())
-    _working(root, settings).run(partial(_is_told_to_stop, root, settings), once=once)
+    stop = threading.Event()
+    told = partial(_is_told_to_stop, stop, root, settings)
+    working = _working(root, settings)
+    delivering = Delivering(root.ledger, root.clock, days_kept=settings.webhook_days)
+    webhooks = threading.Thread(target=delivering.run, args=(stop,), kwargs={"once": once})
+    if once:
+        working.run(told, once=True)
+        webhooks.start()  # now, so that what the batches told of goes out too
+        while webhooks.is_alive():
+            webhooks.join(LOOK_SECONDS)
+            told(0)
+        return
+    webhooks.start()
+    try:
+        working.run(told)
+    finally:
+        stop.set()
+        webhooks.join()
 
 
-def _is_told_to_stop(root: Underwriting, settings: Settings, seconds: float) -> bool:
-    """Whether a signal came within so many seconds that means to stop; HUP is seen to."""
+def _is_told_to_stop(
+    stop: threading.Event, root: Underwriting, settings: Settings, seconds: float
+) -> bool:
+    """Whether a signal has come, within so many seconds, that means to stop; HUP is seen to."""
     came = signal.sigtimedwait(SIGNALS, seconds)
     if came is not None and came.si_signo == signal.SIGHUP:
         _reload(root, settings)
-        return False
-    return came is not None
+    elif came is not None:
+        stop.set()
+    return stop.is_set()
 
 
 def _working(root: Underwriting, settings: Settings) -> Working:

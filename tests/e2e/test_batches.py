@@ -30,7 +30,8 @@ WORKER = """
 import sys
 from loansvc.batching import working
 from loansvc.cli import main
-working.LEASE_MS = int(sys.argv.pop())
+from loansvc.ledger import outbox
+working.LEASE_MS = outbox.LEASE_MS = int(sys.argv.pop())
 sys.argv[0:] = ["loansvc", "worker"]
 main()
 """
