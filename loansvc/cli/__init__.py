@@ -35,6 +35,7 @@ from loansvc.cli import (
     validating,
     vaults,
     villages,
+    webhooks,
     working,
 )
 from loansvc.errors import LoanError
@@ -68,6 +69,7 @@ for _group in (
     audit,
     villages,
     working,
+    webhooks,
 ):
     for _command in _group.COMMANDS:
         loansvc.add_command(_command)

@@ -26,6 +26,7 @@ from loansvc.web.outcomes import OutcomeSchema
 from loansvc.web.privacy import ErasureSchema
 from loansvc.web.problems import problem_document
 from loansvc.web.schemas import APPLICATION_ID_FORM, ApplicationSchema, load_application
+from loansvc.web.webhooks import webhooks
 
 DESCRIPTION = """Credit-loan eligibility: an application in; an explained, durable decision out.
 
@@ -101,7 +102,7 @@ def openapi_document(underwriting: Underwriting) -> dict[str, Any]:
         for operation in operations.values():
             operation["tags"] = [_tag(path)]
         spec.path(path=path, operations=operations)
-    document = spec.to_dict()
+    document = {**spec.to_dict(), "webhooks": webhooks()}
     _preview_body(document)
     return document
 

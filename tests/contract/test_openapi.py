@@ -15,7 +15,10 @@ from werkzeug.test import TestResponse
 
 from loansvc.application import PRODUCTS
 from loansvc.editions import to_text
+from loansvc.ledger.endpoints import add as add_endpoint
+from loansvc.ledger.outbox import EVENTS
 from tests.contract.conftest import Api
+from tests.databases import sql
 from tests.small import (
     CARD,
     TODAY,
@@ -272,4 +275,37 @@ def test_a_publication_with_a_reason_fits_its_schema_and_tells_it(
         body = answer.get_json()
         edition = body["data"][0] if "data" in body else body
         assert (edition["reason"], edition["impact"]) == ("通知3号", "0 change")
+    service.close()
+
+
+def test_a_webhook_is_described_with_an_example_that_fits(document: dict[str, Any]) -> None:
+    assert set(document["webhooks"]) == set(EVENTS)
+    for event, methods in document["webhooks"].items():
+        content = methods["post"]["requestBody"]["content"]["application/json"]
+        assert errors_of(document, content["schema"], content["example"]) == []
+        assert content["example"]["type"] == event
+        jsonschema_rs.meta.validate(content["schema"])
+
+
+def test_what_the_outbox_holds_fits_the_contract(
+    document: dict[str, Any], tmp_path: Path, models: Path
+) -> None:
+    """A review closed and a batch finished over HTTP; publications: test_cli_webhooks."""
+    service = Api(tmp_path, models)
+    says: dict[str, Any] = {"now": service.now, "entry_id": "adm_1", "by": "O. Perator"}
+    url = "https://bank.example.cn/"
+    add_endpoint(service.root.ledger, client="bank", url=url, events=EVENTS, **says)
+    scopes = ("decide", "review")
+    service.key, second = service.new_key("bank", scopes), service.new_key("bank", scopes)
+    service.post(a_document(1, consent__scopes=["income"]))
+    service.post(A_REVIEW, to=f"{OF_ONE}/reviews")
+    assert service.post(AN_OVERRIDE, to=f"{OF_ONE}/override", key=second).status_code == 201
+    sent = lines_of(a_document(80))
+    service.post(to="/v1/batches?batch_id=B-1", body=sent, content_type=NDJSON)
+    all_worked(a_worker(service.root))
+    bodies = [loads(row[0]) for row in sql(service.root.ledger.home, "SELECT body FROM outbox")]
+    assert {body["type"] for body in bodies} == {"review.closed", "batch.finished"}
+    for body in bodies:
+        described = document["webhooks"][body["type"]]["post"]["requestBody"]
+        assert errors_of(document, described["content"]["application/json"]["schema"], body) == []
     service.close()
