@@ -23,7 +23,7 @@ from sqlalchemy import select
 from loansvc.application import PRODUCTS
 from loansvc.cli.decisions import as_json, print_json
 from loansvc.errors import LoanError, SetupRefused
-from loansvc.ledger import Ledger, tables
+from loansvc.ledger import Ledger, endpoints, outbox, tables
 from loansvc.ledger import keys as client_keys
 from loansvc.registry import Registry
 from loansvc.settings import SHIPPED, Settings
@@ -35,6 +35,7 @@ LEAST_FREE_BYTES = 1_000_000_000  # some 250,000 decisions
 SLOW_DISK_MS = 50.0  # to bring 4 KB to disk: beyond it the disk decides how fast decisions come
 AHEAD = timedelta(seconds=5)  # of this clock, that an entry may be
 SOON = timedelta(days=14)  # a key that ends within it wants replacing
+UNTRIED = timedelta(minutes=5)  # a message goes out within a second where a worker runs
 CHECKPOINT_LATE = timedelta(hours=1)
 ANSWER_SECONDS = 3.0
 FOREIGN = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "fuse.glusterfs", "ceph"})
@@ -168,6 +169,7 @@ def _of_ledger(settings: Settings, at: datetime) -> Iterator[Finding]:
     try:
         yield from _of_entries(ledger, at)
         yield from _of_keys(ledger, settings, at)
+        yield from _of_webhooks(ledger, at)
     except LoanError as refusal:
         yield Finding("ledger", WRONG, refusal.detail)
     finally:
@@ -205,6 +207,26 @@ def _of_keys(ledger: Ledger, settings: Settings, at: datetime) -> Iterator[Findi
         if key.expires_at < at + SOON:
             says = f"{key.key_id} of {key.client} ends on {key.expires_at:%Y-%m-%d}."
             yield Finding("keys", NOTE, says, f"loansvc keys rotate {key.key_id}")
+
+
+def _of_webhooks(ledger: Ledger, at: datetime) -> Iterator[Finding]:
+    """What clients are not told; nothing where all of it is on its way."""
+    with ledger.snapshot() as connection:
+        found, counted = endpoints.listed(connection), outbox.counted(connection)
+        waiting = outbox.listed(connection, "waiting")
+    for one in found:
+        if one.disabled_at:
+            says = f"{one.endpoint_id} of {one.client} was disabled on {one.disabled_at[:10]}."
+            yield Finding("webhooks", NOTE, says,
+                          f"ask the client; loansvc webhooks enable {one.endpoint_id}")  # fmt: skip
+        if n := counted.get((one.endpoint_id, "failed"), 0):
+            says = f"{n:,} messages to {one.endpoint_id} of {one.client} were given up."
+            yield Finding("webhooks", NOTE, says, "loansvc webhooks failed")
+    # Where one of them was tried there is a worker, and a receiver that keeps the others waiting.
+    untried = not any(one.attempts for one in waiting)
+    if untried and any(one.told_at < at - UNTRIED for one in waiting):
+        says = f"For more than {UNTRIED.seconds // 60} minutes nobody has sent what waits."
+        yield Finding("webhooks", NOTE, says, "run a worker: loansvc worker")
 
 
 def _of_issuers(settings: Settings) -> Iterator[Finding]:

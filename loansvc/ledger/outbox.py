@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
@@ -46,6 +47,11 @@ class Message:
     def event(self) -> str:
         """What it tells of: one of EVENTS."""
         return str(json.loads(self.body)["type"])
+
+    @property
+    def told_at(self) -> datetime:
+        """When that was."""
+        return datetime.fromisoformat(json.loads(self.body)["timestamp"])
 
 
 def body_of(event: str, data: Mapping[str, str], *, at: str) -> str:

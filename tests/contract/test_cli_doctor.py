@@ -17,10 +17,12 @@ import pytest
 
 from loansvc.cli import doctor
 from loansvc.ledger import keys
+from loansvc.ledger.endpoints import disable
 from loansvc.underwriting import Underwriting
 from tests.e2e.service import free_port
 from tests.shell import run as shell_run
 from tests.small import NOON, an_application, small_models, small_underwriting
+from tests.webhooks import a_message, add
 
 
 class Place(NamedTuple):
@@ -194,3 +196,19 @@ def test_whoever_answers(
         monkeypatch.setenv("LOANSVC_PORT", str(server.server_port))
         assert says in place.look()[level, "service"].says
         thread.join()
+
+
+def test_what_clients_are_not_told(place: Place) -> None:
+    endpoint_id, _ = add(place.root)
+    a_message(place.root)
+    assert ("note", "webhooks") not in place.look()
+    later = NOON + timedelta(minutes=6)
+    [note] = [one for one in doctor.findings(later) if one.about == "webhooks"]
+    assert (note.level, note.remedy) == ("note", "run a worker: loansvc worker")
+    with place.root.ledger.writing() as ledger:
+        disable(ledger, endpoint_id, "410", now=NOON, entry_id="adm_2", by="test")
+    said = [one.says for one in doctor.findings(NOON) if one.about == "webhooks"]
+    assert said == [
+        f"{endpoint_id} of bank was disabled on 2026-11-23.",
+        f"1 messages to {endpoint_id} of bank were given up.",
+    ]
