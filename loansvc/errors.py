@@ -137,7 +137,8 @@ class OutcomeRefused(LoanError):
         "under_review": "A person was asked to decide this application, and has not yet. "
         "Decide the review before the loan is paid out.",
         "not_disbursed": "The loan is not disbursed yet. Report its disbursement first.",
-        "already_disbursed": "The loan is disbursed already. Report its balance instead.",
+        "already_disbursed": "The loan is disbursed already. "
+        "Report its balance, or correct the report of its disbursement.",
         "more_than_offered": "More than was offered cannot be disbursed under this decision. "
         "Check the amount, or decide a new application.",
         "more_than_disbursed": "More than was disbursed cannot be outstanding. Check the amount.",
@@ -147,9 +148,15 @@ class OutcomeRefused(LoanError):
         "before_disbursement": "This day is before that of the disbursement. Check the date.",
         "before_balance": "A balance is recorded for a later day. "
         "Check the date, or report a balance of 0 of that day first.",
+        "nothing_to_correct": "No report of this loan that stands has the reference that this one "
+        "corrects. See GET /v1/decisions/{application_id}/outcomes.",
+        "corrects_another_kind": "The report to be corrected is of another kind. "
+        "Withdraw it, and report what is true.",
+        "others_rest_on_it": "Later reports of this loan do not go together with this correction. "
+        "Withdraw them first, the newest first.",
         "already_written_off": "The loan is written off already. Report its balance instead.",
         "loan_repaid": "The loan is recorded as repaid: nothing more can become of it. "
-        "Check the application_id.",
+        "Check the application_id, or withdraw that report.",
     }
 
     def __init__(self, code: str) -> None:

@@ -16,8 +16,8 @@ from loansvc.editions import COUNTY
 from loansvc.errors import FieldError, InvalidOutcome, NotFound, OutcomeRefused, SetupRefused
 from loansvc.ledger import Entry
 from loansvc.ledger.acts import Act
-from loansvc.ledger.book import Movement
-from loansvc.ledger.commitments import Account, Commitment, Fact
+from loansvc.ledger.book import Movement, report_of
+from loansvc.ledger.commitments import Account, Commitment, Fact, Report, standing
 from loansvc.ledger.entries import NO_EDITIONS
 from loansvc.ledger.fund import INSTITUTION
 from loansvc.policy import FundCaps
@@ -35,6 +35,7 @@ MOVEMENT_TEXTS = {  # what moved the fund, in the words of its statement
     "lapsed": ("到期未放款释放", "offer lapsed"),
     "taken_back": ("人工复核未批准释放", "declined by a person"),
     "claim": ("代偿", "claim paid"),
+    "amended": ("更正报告", "report corrected"),
 }
 
 
@@ -83,8 +84,8 @@ class Lending:
             at = self._root.clock()
             check(fact, today=at.date())
             subject = ledger.subject_of(decision.subject_ref)
-            for entry, payload in ledger.outcomes_of(decision):
-                known = _outcome(entry, payload)
+            recorded = ledger.outcomes_of(decision)
+            for known in (_outcome(entry, said) for entry, said in recorded):
                 if known.fact.reference == fact.reference:
                     if known.fact != fact:
                         raise OutcomeRefused("reference_reused")
@@ -94,7 +95,7 @@ class Lending:
             acts = ledger.acts.of(decision)[decision.sequence]
             if fact.kind == "disbursed" and _waits_for_a_person(acts, on=fact.on):
                 raise OutcomeRefused("under_review")
-            payload = {"decision_id": decision.decision_id, "outcome": fact.to_record()}
+            payload = _payload_of(decision, fact, recorded)
             entry = ledger.append(
                 subject, payload, kind="outcome",
                 decided_at=stamp(at), client=client, application_id=application_id,
@@ -218,6 +219,35 @@ class Lending:
         }
 
 
+def _payload_of(
+    decision: Entry, fact: Fact, recorded: Iterable[tuple[Entry, dict[str, Any]]]
+) -> dict[str, Any]:
+    """What is recorded of a fact, with the entry that it corrects.
+
+    Raises:
+        OutcomeRefused: as `_corrected`.
+    """
+    payload: dict[str, Any] = {"decision_id": decision.decision_id, "outcome": fact.to_record()}
+    if fact.corrects is None:
+        return payload
+    stand = standing(report_of(entry, said) for entry, said in recorded).values()
+    return payload | {"corrects": _corrected(fact, stand).sequence}
+
+
+def _corrected(fact: Fact, reports: Iterable[Report]) -> Report:
+    """The report that a fact corrects.
+
+    Raises:
+        OutcomeRefused: none that stands has that reference, or it is of another kind.
+    """
+    for report in reports:
+        if report.fact.reference == fact.corrects:
+            if fact.kind not in ("withdrawn", report.fact.kind):
+                raise OutcomeRefused("corrects_another_kind")
+            return report
+    raise OutcomeRefused("nothing_to_correct")
+
+
 def _waits_for_a_person(acts: Iterable[Act], *, on: date) -> bool:
     """Whether a person was asked by that day and has not decided: until then nothing is paid out.
 
@@ -250,6 +280,8 @@ def check(fact: Fact, *, today: date) -> None:
         errors.append(_error("days", code, says))
     elif fact.days is not None and not 0 <= fact.days <= MOST_DAYS:
         errors.append(_error("days", "out_of_range", f"Must be from 0 to {MOST_DAYS}."))
+    if fact.kind == "withdrawn" and fact.corrects is None:
+        errors.append(_error("corrects", "required", "Is required for this kind; add it."))
     if fact.on > today:
         errors.append(_error("on", "in_the_future", "Must not be after today."))
     if errors:

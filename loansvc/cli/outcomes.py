@@ -24,19 +24,22 @@ from loansvc.underwriting import Underwriting
 )
 @click.option("--days", type=click.IntRange(0), help="Days past due: days_past_due.")
 @click.option("--reference", required=True, help="Your own id of this report, once for each loan.")
+@click.option("--corrects", metavar="REFERENCE", help="The report whose place this one takes.")
 @of_client
 @as_json
 def outcome(
     application_id: str, *, kind: str, on: datetime | None, amount: int | None, days: int | None,
-    reference: str, client: str | None, json_: bool,
+    reference: str, corrects: str | None, client: str | None, json_: bool,
 ) -> None:  # fmt: skip
     """Record what became of the loan that the decision on APPLICATION_ID approved.
 
-    The same report again changes nothing. A correction is a later report: a new `balance`.
+    The same report again changes nothing. A report that was wrong is corrected by another of its
+    kind, or withdrawn: both name it in --corrects.
     """
     root = Underwriting.open(Settings.from_environment())
     fact = Fact(
-        reference=reference, kind=kind, on=today_or(on, root), amount_yuan=amount, days=days
+        reference=reference, kind=kind, on=today_or(on, root), amount_yuan=amount, days=days,
+        corrects=corrects,
     )  # fmt: skip
     whose = client_of(root, application_id, client)
     recorded, is_new = Lending(root).record(application_id, fact, client=whose)
@@ -74,7 +77,8 @@ def outcomes(application_id: str, *, client: str | None, json_: bool) -> None:
 def _line(row: dict[str, Any]) -> str:
     figure = yuan(row["amount_yuan"]) if "amount_yuan" in row else ""
     figure = f"{row['days']} days" if "days" in row else figure
-    return f"{row['on']}  {row['kind']:<14} {figure:>16}  {row['reference']}".rstrip()
+    corrects = f"  corrects {row['corrects']}" if "corrects" in row else ""
+    return f"{row['on']}  {row['kind']:<14} {figure:>16}  {row['reference']}{corrects}".rstrip()
 
 
 def today_or(day: datetime | None, root: Underwriting) -> date:

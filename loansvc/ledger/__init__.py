@@ -382,7 +382,7 @@ class Ledger:
             if not all(problem.follows for problem in problems):
                 raise LedgerDamaged("The entries are not whole. See: loansvc ledger verify")
             reading = Reading(connection, self._vault)
-            rebuild(connection, self._vault, reading.all_recorded())
+            rebuild(connection, self._vault, reading.all_recorded(), reading.reports_before)
             make_anew(connection, reading.vault.signatures(), (note for _, note in noted))
         return n_entries
 

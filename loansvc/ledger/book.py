@@ -6,14 +6,24 @@ anew from the chain: for an upgrade, for `ledger verify`, and for the fund's sta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any, Protocol
 
 from loansvc.ledger.chain import Entry
-from loansvc.ledger.commitments import Account, Commitment, Fact, lapse_of
+from loansvc.ledger.commitments import (
+    Account,
+    Commitment,
+    Fact,
+    Report,
+    lapse_of,
+    place_of,
+    standing,
+)
 from loansvc.policy.terms import share_yuan
+
+Earlier = Callable[[Entry], Iterable[Report]]  # what was reported of its loan before an entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +75,12 @@ def lapse(store: Store, at: str) -> list[Movement]:
     return [_move(store, due.lapses_at, "lapsed", due, due.lapse()) for due in store.due(at)]
 
 
-def take(store: Store, entry: Entry, payload: Mapping[str, Any]) -> list[Movement]:
+def take(
+    store: Store, entry: Entry, payload: Mapping[str, Any], earlier: Earlier
+) -> list[Movement]:
     """Do what an entry says, after the lapses that came before it.
+
+    `earlier` is asked only where an entry corrects a report.
 
     Raises:
         OutcomeRefused, ReviewRefused: it contradicts what was recorded before it.
@@ -78,11 +92,7 @@ def take(store: Store, entry: Entry, payload: Mapping[str, Any]) -> list[Movemen
     elif entry.kind == "override":
         moved += _overridden(store, entry, payload)
     elif entry.kind == "outcome":
-        fact = Fact.from_record(payload["outcome"])
-        before = store.find(entry.client, entry.application_id)
-        assert before is not None, "an outcome follows its decision"
-        after = before.after(fact)
-        moved.append(_move(store, at, _effect(fact, before, after), before, after))
+        moved.append(_reported(store, entry, report_of(entry, payload), earlier))
     elif entry.kind == "fund":
         was = store.account
         now = was.stated(payload["fund"]["capital_yuan"], entry.sequence)
@@ -91,6 +101,31 @@ def take(store: Store, entry: Entry, payload: Mapping[str, Any]) -> list[Movemen
     elif entry.kind == "erasure":
         moved += _erase(store, at, entry.application_id)
     return moved
+
+
+def report_of(entry: Entry, payload: Mapping[str, Any]) -> Report:
+    """The report that an entry of an outcome holds."""
+    return Report(
+        sequence=entry.sequence,
+        recorded_at=entry.decided_at,
+        fact=Fact.from_record(payload["outcome"]),
+        corrects=payload.get("corrects", 0),
+    )
+
+
+def _reported(store: Store, entry: Entry, report: Report, earlier: Earlier) -> Movement:
+    """Do what a report says; one that corrects another makes the loan anew from what stands."""
+    at, fact = entry.decided_at, report.fact
+    before = store.find(entry.client, entry.application_id)
+    assert before is not None, "an outcome follows its decision"
+    if not report.corrects:
+        after = before.after(fact)
+        return _move(store, at, _effect(fact, before, after), before, after)
+    reports = list(earlier(entry))
+    after = before.anew(standing([*reports, report]).values(), at=at)
+    place = place_of(report.corrects, standing(reports))
+    counts = place > store.account.set_sequence
+    return _move(store, at, "amended", before, after, counts=counts)
 
 
 def _erase(store: Store, at: str, subject_ref: str) -> list[Movement]:
@@ -148,9 +183,10 @@ def reserved(entry: Entry, payload: Mapping[str, Any]) -> Commitment:
 
 
 def _move(
-    store: Store, at: str, kind: str, before: Commitment | None, after: Commitment
-) -> Movement:
-    was, now = store.account, store.account.moved(before, after)
+    store: Store, at: str, kind: str, before: Commitment | None, after: Commitment, *,
+    counts: bool = True,
+) -> Movement:  # fmt: skip
+    was, now = store.account, store.account.moved(before, after, counts=counts)
     if after != before:
         store.keep(after)
     if now != was:

@@ -14,6 +14,7 @@ sum. Nothing here names a person.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -25,6 +26,7 @@ from loansvc.policy.terms import share_yuan
 OFFER_OPEN_DAYS = 30  # an offer not drawn by then lapses, and what it held is free again
 KINDS = (
     "disbursed", "balance", "days_past_due", "restructured", "repaid", "written_off", "claim_paid",
+    "withdrawn",
 )  # fmt: skip
 STATES = ("reserved", "drawn", "written_off", "repaid", "lapsed", "taken_back")
 
@@ -34,6 +36,7 @@ class Fact:
     """What became of a loan on a day. `reference` is the caller's own id of the report.
 
     `amount_yuan`: what was disbursed, what is outstanding (balance), what the fund paid (claim).
+    `corrects`: the reference of the report whose place this one takes; `withdrawn` leaves it empty.
     """
 
     reference: str
@@ -41,6 +44,7 @@ class Fact:
     on: date
     amount_yuan: int | None = None
     days: int | None = None
+    corrects: str | None = None
 
     def to_record(self) -> dict[str, Any]:
         """The JSON form that is recorded and answered."""
@@ -50,6 +54,7 @@ class Fact:
             "on": self.on.isoformat(),
             **({} if self.amount_yuan is None else {"amount_yuan": self.amount_yuan}),
             **({} if self.days is None else {"days": self.days}),
+            **({} if self.corrects is None else {"corrects": self.corrects}),
         }
 
     @classmethod
@@ -63,12 +68,57 @@ class Fact:
             fact = cls(**{**record, "on": date.fromisoformat(record["on"])})
             numbers = {type(n) for n in (fact.amount_yuan, fact.days)}
             texts = {type(t) for t in (fact.reference, fact.kind)}
-            if texts == {str} and numbers <= {int, type(None)}:
+            if (
+                texts == {str}
+                and numbers <= {int, type(None)}
+                and isinstance(fact.corrects, str | None)
+            ):
                 return fact
         raise LedgerDamaged(
             "A recorded outcome is not of the form in which they are kept. "
             "Run: loansvc ledger verify"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A fact as an entry recorded it. `corrects`: the entry of the report it corrects; 0: none."""
+
+    sequence: int
+    recorded_at: str
+    fact: Fact
+    corrects: int = 0
+
+
+def standing(reports: Iterable[Report]) -> dict[int, Report]:
+    """The reports that stand, in the order in which they count, by the entry that took the place.
+
+    `reports`: of one loan, oldest first. A correction takes the place of what it corrects; one that
+    withdraws leaves nothing there.
+
+    Raises:
+        OutcomeRefused: one corrects what does not stand.
+    """
+    found: dict[int, Report] = {}
+    for report in reports:
+        place = place_of(report.corrects, found) if report.corrects else report.sequence
+        if report.fact.kind == "withdrawn":
+            del found[place]
+        else:
+            found[place] = report
+    return found
+
+
+def place_of(sequence: int, standing_reports: Mapping[int, Report]) -> int:
+    """The place among the reports that stand of the one that entry recorded.
+
+    Raises:
+        OutcomeRefused: it is none of them.
+    """
+    for place, report in standing_reports.items():
+        if report.sequence == sequence:
+            return place
+    raise OutcomeRefused("nothing_to_correct")
 
 
 def lapse_of(decided_at: str) -> str:
@@ -140,8 +190,27 @@ class Commitment:
         """The commitment that holds nothing any more."""
         return replace(self, state="repaid", outstanding_yuan=0, fund_yuan=0)
 
+    def anew(self, reports: Iterable[Report], *, at: str) -> Commitment:
+        """The commitment at that instant as these reports alone make it, in this order.
+
+        Raises:
+            OutcomeRefused: they do not go together: one rests on what is not among them.
+        """
+        share = share_yuan(self.offered_yuan, self.fund_percent)
+        made = replace(
+            self, state="reserved", outstanding_yuan=self.offered_yuan, fund_yuan=share,
+            drawn_yuan=0, drawn_on="", balance_on="", claims_yuan=0, most_days_past_due=0,
+            overdue=False,
+        )  # fmt: skip
+        for report in reports:
+            try:
+                made = made.after(report.fact)
+            except OutcomeRefused:
+                raise OutcomeRefused("others_rest_on_it") from None
+        return made.lapse() if made.lapsed_by(at) else made
+
     def after(self, fact: Fact) -> Commitment:
-        """The commitment after a fact.
+        """The commitment after a fact that corrects none.
 
         Raises:
             OutcomeRefused: the fact contradicts what is recorded; says how.
@@ -258,18 +327,24 @@ class Account:
             set_sequence=sequence,
         )  # fmt: skip
 
-    def moved(self, before: Commitment | None, after: Commitment) -> Account:
-        """The account once a commitment has changed."""
+    def moved(
+        self, before: Commitment | None, after: Commitment, *, counts: bool = True
+    ) -> Account:
+        """The account once a commitment has changed.
+
+        `counts` False: what changed was there when the capital was last stated, so that claims and
+        the liability carried since then stay as they are.
+        """
         reserved_before, drawn_before = _held(before)
         reserved, drawn = _held(after)
-        claims_before = before.claims_yuan if before else 0
-        newly_drawn = drawn if before is not None and before.state == "reserved" else 0
+        claims = after.claims_yuan - (before.claims_yuan if before else 0)
+        carried = _drawn_share(after) - (_drawn_share(before) if before else 0)
         return Account(
             capital_yuan=self.capital_yuan,
             reserved_yuan=self.reserved_yuan + reserved - reserved_before,
             drawn_yuan=self.drawn_yuan + drawn - drawn_before,
-            claims_yuan=self.claims_yuan + after.claims_yuan - claims_before,
-            carried_yuan=self.carried_yuan + newly_drawn,
+            claims_yuan=self.claims_yuan + (claims if counts else 0),
+            carried_yuan=self.carried_yuan + (carried if counts else 0),
             set_sequence=self.set_sequence,
         )
 
@@ -280,3 +355,8 @@ def _held(commitment: Commitment | None) -> tuple[int, int]:
         return 0, 0
     held = commitment.fund_yuan
     return (held, 0) if commitment.state == "reserved" else (0, held)
+
+
+def _drawn_share(commitment: Commitment) -> int:
+    """The fund's share of what was paid out, whatever became of it."""
+    return share_yuan(commitment.drawn_yuan, commitment.fund_percent)

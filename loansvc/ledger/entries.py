@@ -16,9 +16,10 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, literal_colum
 from loansvc.errors import Erased, LedgerDamaged
 from loansvc.ledger import tables
 from loansvc.ledger.acts import FINAL_OUTCOME, Act, Acts, in_state
-from loansvc.ledger.book import Movement
+from loansvc.ledger.book import Movement, report_of
 from loansvc.ledger.chain import Entry, entry_hash
 from loansvc.ledger.ciphers import digest
+from loansvc.ledger.commitments import Report
 from loansvc.ledger.fund import FundReading, FundWriting, Rebuilt
 from loansvc.ledger.prepared import Prepared, sent_together
 from loansvc.ledger.remains import ERASURES, NOT_ERASED, is_erased
@@ -35,6 +36,15 @@ FIND = Prepared(
         # A word and no parameter: SQLite would look anew each time whether the index fits.
         _ENTRY.kind == literal_column("'decision'"),
     )
+)
+OUTCOMES = Prepared(  # asked by a correction among statements sent together, so not by SQLAlchemy
+    select(tables.entry)
+    .where(
+        _ENTRY.client == bindparam("client"),
+        _ENTRY.application_id == bindparam("application_id"),
+        _ENTRY.kind == literal_column("'outcome'"),
+    )
+    .order_by(_ENTRY.sequence)
 )
 FIND_SUBJECT = Prepared(
     select(tables.subject_key)
@@ -182,14 +192,24 @@ class Reading:
 
     def outcomes_of(self, decision: Entry) -> list[tuple[Entry, dict[str, Any]]]:
         """What was recorded of the loan that a decision approved, oldest first, with payloads."""
-        entry = tables.entry.c
-        query = select(tables.entry).where(
-            entry.client == decision.client,
-            entry.application_id == decision.application_id,
-            entry.kind == "outcome",
-        )
-        found = [entry_of(row) for row in self._connection.execute(query.order_by(entry.sequence))]
-        return [(one, self.payload_of(one)) for one in found]
+        return [(one, self.payload_of(one)) for one in self._outcomes(decision)]
+
+    def reports_before(self, entry: Entry) -> list[Report]:
+        """What was reported of the loan of an entry before it, oldest first.
+
+        Of somebody who was erased since, what remains of it.
+        """
+        earlier = [one for one in self._outcomes(entry) if one.sequence < entry.sequence]
+        try:
+            return [report_of(one, self.payload_of(one)) for one in earlier]
+        except Erased:
+            left = self.remains()[entry.subject_ref]
+            return [report_of(one, left[one.sequence]) for one in earlier]
+
+    def _outcomes(self, of: Entry) -> list[Entry]:
+        """The entries of outcomes of the same application, oldest first."""
+        by = {"client": of.client, "application_id": of.application_id}
+        return [entry_of(row) for row in OUTCOMES.all(self._connection, by)]
 
     def capital(self) -> tuple[Entry, dict[str, Any]] | None:
         """The entry by which the fund's capital was last stated, and what it says."""
@@ -201,7 +221,7 @@ class Reading:
 
     def movements(self, until: str) -> list[Movement]:
         """Everything that moved the guarantee fund, in order; lapses until that instant."""
-        rebuilt = Rebuilt(self._vault)
+        rebuilt = Rebuilt(self._vault, self.reports_before)
         return [*rebuilt.read(self.all_recorded()), *rebuilt.lapsed(until)]
 
     def all_recorded(self) -> Iterator[tuple[Entry, dict[str, Any]]]:
@@ -278,7 +298,7 @@ class Writing(Reading):
 
     def __init__(self, connection: Connection, vault: Vault) -> None:
         super().__init__(connection, vault)
-        self.fund = FundWriting(connection, vault)
+        self.fund = FundWriting(connection, vault, self.reports_before)
 
     def subject_for(self, id_number: str) -> Subject:
         """The person with this ID number, entered on first sight."""

@@ -143,7 +143,8 @@ class Following:
     def __init__(self, connection: Connection, vault: Vault) -> None:
         self._connection = connection
         self._vault = vault
-        self._remains = Reading(connection, vault).remains()
+        self._reading = Reading(connection, vault)
+        self._remains = self._reading.remains()
         self._known = Hashes()
         self._known.add(_all(connection, tables.subject, "pseudonym", "subject_ref"))
         self._known.sorted()
@@ -185,7 +186,7 @@ class Following:
         return remainder
 
     def _take(self, entry: Entry, payload: Mapping[str, Any]) -> None:
-        take(self._book, entry, payload)
+        take(self._book, entry, payload, self._reading.reports_before)
         if entry.kind == "decision":
             pairs = related_pairs(entry, payload, self._vault)
             self._related.add(pairs)

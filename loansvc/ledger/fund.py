@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from loansvc.errors import LedgerDamaged
 from loansvc.ledger import tables
-from loansvc.ledger.book import Memory, Movement, lapse, take
+from loansvc.ledger.book import Earlier, Memory, Movement, lapse, take
 from loansvc.ledger.chain import Entry
 from loansvc.ledger.commitments import Account, Commitment
 from loansvc.ledger.prepared import Prepared
@@ -121,8 +121,9 @@ class FundReading:
 class FundWriting(FundReading):
     """The projection within the write transaction. A `book.Store`."""
 
-    def __init__(self, connection: Connection, vault: Vault) -> None:
+    def __init__(self, connection: Connection, vault: Vault, earlier: Earlier) -> None:
         super().__init__(connection, vault)
+        self._earlier = earlier
         self._lapsed_at = ""
 
     def lapse(self, at: str) -> None:
@@ -140,7 +141,7 @@ class FundWriting(FundReading):
         Raises:
             OutcomeRefused, ReviewRefused: it contradicts what is recorded.
         """
-        take(self, entry, payload)
+        take(self, entry, payload, self._earlier)
         if entry.kind == "decision":
             pairs = related_pairs(entry, payload, self._vault)
             put_new(self._connection, tables.related, _related_rows(pairs))
@@ -202,15 +203,16 @@ Recorded = Iterable[tuple[Entry, Mapping[str, Any]]]
 class Rebuilt:
     """The projection as the entries have it, and every movement on the way."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, earlier: Earlier) -> None:
         self._vault = vault
+        self._earlier = earlier
         self.store = Memory()
         self.related: set[tuple[str, str]] = set()
 
     def read(self, recorded: Recorded) -> Iterator[Movement]:
         """Take one entry after the other; what it moved."""
         for entry, payload in recorded:
-            yield from take(self.store, entry, payload)
+            yield from take(self.store, entry, payload, self._earlier)
             if entry.kind == "decision":
                 self.related.update(related_pairs(entry, payload, self._vault))
 
@@ -219,9 +221,9 @@ class Rebuilt:
         return lapse(self.store, at)
 
 
-def rebuild(connection: Connection, vault: Vault, recorded: Recorded) -> None:
+def rebuild(connection: Connection, vault: Vault, recorded: Recorded, earlier: Earlier) -> None:
     """Work the projection out anew and put it in place of what is there."""
-    rebuilt = Rebuilt(vault)
+    rebuilt = Rebuilt(vault, earlier)
     for _ in rebuilt.read(recorded):
         pass
     for table in (tables.commitment, tables.related):

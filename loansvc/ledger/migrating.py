@@ -41,7 +41,8 @@ def migrate(engine: Engine, vault: Vault) -> None:
         upgrade(connection)
         if before == BEFORE_FUND:
             try:
-                rebuild(connection, vault, Reading(connection, vault).all_recorded())
+                reading = Reading(connection, vault)
+                rebuild(connection, vault, reading.all_recorded(), reading.reports_before)
             except LedgerDamaged:
                 raise SetupRefused(
                     "The ledger is not upgraded: a record of it cannot be opened. Find it with the "

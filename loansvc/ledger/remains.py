@@ -70,7 +70,9 @@ def _terms(decision: Payload) -> dict[str, Any]:
 def _of_outcome(payload: Payload) -> dict[str, Any]:
     fact = payload["outcome"]
     kept = {name: fact[name] for name in ("kind", "on", "amount_yuan", "days") if name in fact}
-    return {"outcome": {"reference": "", **kept}}  # the reference is a text that somebody wrote
+    corrects = {"corrects": payload["corrects"]} if "corrects" in payload else {}
+    # The references are texts that somebody wrote; which report is corrected, the number says.
+    return {"outcome": {"reference": "", **kept}, **corrects}
 
 
 def _of_override(payload: Payload) -> dict[str, Any]:

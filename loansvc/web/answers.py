@@ -275,9 +275,10 @@ OUTCOME = _object(
     {
         "outcome_id": TEXT, "decision_id": TEXT, "application_id": TEXT, "reference": TEXT,
         "kind": _one_of(OUTCOME_KINDS), "on": DAY, "amount_yuan": WHOLE, "days": WHOLE,
-        "recorded_at": INSTANT, "ledger": _object({"sequence": WHOLE, "hash": TEXT}),
+        "corrects": TEXT, "recorded_at": INSTANT,
+        "ledger": _object({"sequence": WHOLE, "hash": TEXT}),
     },
-    optional=("amount_yuan", "days"),
+    optional=("amount_yuan", "days", "corrects"),
 )  # fmt: skip
 LOAN = _object(
     {

@@ -307,6 +307,10 @@ OUTCOME_EXAMPLES = {
     "claim_paid": {"value": {"reference": "C-1", "kind": "claim_paid", "on": "2027-06-01",
                              "amount_yuan": 36_000}},
     "repaid": {"value": {"reference": "E-1", "kind": "repaid", "on": "2028-11-25"}},
+    "corrected": {"value": {"reference": "P-2", "kind": "days_past_due", "on": "2027-03-01",
+                            "days": 2, "corrects": "P-1"}},
+    "withdrawn": {"value": {"reference": "P-3", "kind": "withdrawn", "on": "2027-03-02",
+                            "corrects": "P-2"}},
 }  # fmt: skip
 ERASURE_EXAMPLE = {
     "withdrawn": {"value": {"id_number": "11010519491231002X", "reason": "withdrawn",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 from flask import Blueprint, Response
 from marshmallow import ValidationError
@@ -29,6 +30,19 @@ class OutcomeSchema(StrictSchema):
     on = Day(required=True)
     amount_yuan = Whole(low=0, high=MOST_YUAN)
     days = Whole(low=0, high=MOST_DAYS)
+    corrects = Text(longest=LONGEST_REFERENCE)
+
+
+def fact_of(document: Any) -> Fact:
+    """The fact in a document.
+
+    Raises:
+        InvalidOutcome: with every field error there is.
+    """
+    try:
+        return Fact(**OutcomeSchema().load(document))
+    except ValidationError as error:
+        raise InvalidOutcome(flat_errors(error, "")) from None
 
 
 class NothingSchema(StrictSchema):
@@ -39,10 +53,7 @@ class NothingSchema(StrictSchema):
 @requires("outcome")
 def record(application_id: str) -> Response:
     """Record what became of a loan: 201 new, 200 the same report again."""
-    try:
-        fact = Fact(**OutcomeSchema().load(json_document()))
-    except ValidationError as error:
-        raise InvalidOutcome(flat_errors(error, "")) from None
+    fact = fact_of(json_document())
     outcome, is_new = Lending(underwriting()).record(application_id, fact, client=client())
     response = answer(outcome.answer(), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
     if not is_new:

@@ -58,6 +58,15 @@ def test_days_past_due_are_reported_in_days(shell: Shell, loan: str) -> None:
     assert out == f"recorded   {now().date()}  days_past_due           31 days  P-1\n"
 
 
+def test_a_report_names_the_one_that_it_corrects(shell: Shell, loan: str) -> None:
+    shell("outcome", loan, "disbursed", "--amount", "100000", "--reference", "D-1")
+    shell("outcome", loan, "days_past_due", "--days", "95", "--reference", "P-1")
+    wrong = ("outcome", loan, "withdrawn", "--corrects", "P-1", "--reference", "W-1")
+    line = f"{now().date()}  withdrawn                        W-1  corrects P-1\n"
+    assert shell(*wrong) == (0, f"recorded   {line}", "")
+    assert shell.json("outcomes", loan)["loan"]["overdue"] is False
+
+
 def test_json_is_the_body_of_the_api(shell: Shell, loan: str) -> None:
     root = Underwriting.open(Settings.from_environment())
     token = keys.create(

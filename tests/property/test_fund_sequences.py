@@ -6,7 +6,7 @@ The machine keeps books of its own, as simple as can be: a list of loans, summed
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,45 @@ class Loan:
     overdue: bool = False
     taken_back: bool = False
     machine: bool = True
+    written_off: bool = False
+    # What was reported and stands, each with how often the capital had been stated by then.
+    reports: list[tuple[Fact, int]] = field(default_factory=list)
+
+    def impossible(self, fact: Fact, held: int) -> bool:
+        """Whether this fact contradicts what stands, while so much is held of the fund."""
+        amount = fact.amount_yuan or 0
+        return (
+            self.over
+            or (fact.kind == "disbursed") != (self.drawn is None)
+            or (fact.kind == "disbursed" and amount > self.offered)
+            or (fact.kind == "balance" and amount > (self.drawn or 0))
+            or (fact.kind == "claim_paid" and amount > held)
+            or (fact.kind == "written_off" and self.written_off)
+        )
+
+    def apply(self, fact: Fact) -> None:
+        amount = fact.amount_yuan or 0
+        if fact.kind == "disbursed":
+            self.drawn = self.outstanding = amount
+        elif fact.kind == "balance":
+            self.outstanding = amount
+        elif fact.kind == "claim_paid":
+            self.claims += amount
+        elif fact.kind == "repaid":
+            self.over = True
+        self.written_off |= fact.kind == "written_off"
+        self.overdue |= fact.kind in ("restructured", "written_off", "claim_paid")
+        self.overdue |= bool(fact.days)
+
+    def after(self, reports: list[tuple[Fact, int]]) -> Loan | None:
+        """The same loan if only these had been reported; None where they do not go together."""
+        made = Loan(self.person, self.application_id, self.offered, self.decided_at,
+                    machine=self.machine, taken_back=self.taken_back, reports=reports)  # fmt: skip
+        for fact, _ in reports:
+            if made.impossible(fact, made.held(self.decided_at)):
+                return None
+            made.apply(fact)
+        return made
 
     def held(self, now: datetime) -> int:
         """The fund's share of what is offered or outstanding, less what it has paid."""
@@ -98,7 +137,7 @@ class Fund(RuleBasedStateMachine):
         self.loans: list[Loan] = []
         self.named: set[tuple[int, int]] = set()
         self.referred: list[tuple[int, str, int]] = []
-        self.n = 0
+        self.n = self.n_stated = 0
         self.set_capital(capital)
 
     def teardown(self) -> None:
@@ -110,6 +149,7 @@ class Fund(RuleBasedStateMachine):
     def set_capital(self, capital: int) -> None:
         self.lending.set_fund(capital_yuan=capital, reference="r", approver="a", on=self.now.date())
         self.capital, self.claims = capital, 0
+        self.n_stated += 1
         self.carried = sum(loan.held(self.now) for loan in self.loans if loan.drawn is not None)
 
     @rule(hours=st.sampled_from([1, 24, 24 * 7, 24 * 29, 24 * 30]))
@@ -221,7 +261,7 @@ class Fund(RuleBasedStateMachine):
 
     @rule(
         which=st.integers(0, 50),
-        kind=st.sampled_from([*KINDS, "balance", "claim_paid"]),
+        kind=st.sampled_from([*(k for k in KINDS if k != "withdrawn"), "balance", "claim_paid"]),
         part=st.sampled_from([0, 3, 50, 100, 101]),
         days=st.integers(0, 90),
     )
@@ -242,40 +282,58 @@ class Fund(RuleBasedStateMachine):
             days=days if kind == "days_past_due" else None,
         )  # fmt: skip
         lapsed = loan.drawn is None and not loan.held(self.now)  # or taken back
-        held = loan.held(self.now)
-        impossible = (
-            lapsed
-            or loan.over
-            or (kind == "disbursed") != (loan.drawn is None)
-            or (kind == "disbursed" and (amount or 0) > loan.offered)
-            or (kind == "balance" and (amount or 0) > (loan.drawn or 0))
-            or (kind == "claim_paid" and (amount or 0) > held)
-        )
+        impossible = lapsed or loan.impossible(fact, loan.held(self.now))
+        code = self.recorded(loan, fact)
+        assert impossible == bool(code)
+        if not code:
+            before = replace(loan)
+            loan.apply(fact)
+            loan.reports.append((fact, self.n_stated))
+            self.moved(before, loan)
+
+    @precondition(lambda self: any(loan.reports for loan in self.loans))
+    @rule(
+        which=st.integers(0, 50), place=st.integers(0, 50), part=st.sampled_from([0, 50, 100]),
+        withdraw=st.booleans(),
+    )  # fmt: skip
+    def correct(self, which: int, place: int, part: int, *, withdraw: bool) -> None:
+        """A report turns out to be wrong: another takes its place, or it is withdrawn."""
+        reported = [loan for loan in self.loans if loan.reports][-8:]
+        loan = reported[which % len(reported)]
+        place %= len(loan.reports)
+        wrong, stated = loan.reports[place]
+        self.n += 1
+        known: dict[str, Any] = {"reference": f"R-{self.n}", "corrects": wrong.reference}
+        if withdraw:
+            fact = Fact(kind="withdrawn", on=self.now.date(), **known)
+            reports = loan.reports[:place] + loan.reports[place + 1 :]
+        else:
+            least = AMOUNT_KINDS.get(wrong.kind, 0)
+            amount = wrong.amount_yuan and max(wrong.amount_yuan * part // 100, least)
+            fact = replace(wrong, amount_yuan=amount, **known)
+            reports = [*loan.reports[:place], (fact, stated), *loan.reports[place + 1 :]]
+        after = loan.after(reports)
+        code = self.recorded(loan, fact)
+        assert code == ("" if after else "others_rest_on_it")
+        if after:
+            self.loans[self.loans.index(loan)] = after
+            if stated == self.n_stated:
+                self.moved(loan, after)
+
+    def recorded(self, loan: Loan, fact: Fact) -> str:
+        """The code of the refusal, or nothing."""
         code = ""
         try:
             self.lending.record(loan.application_id, fact, client="bank")
         except OutcomeRefused as error:
             code = error.code
-        event(f"{kind}: {code or 'recorded'}")
-        assert impossible == bool(code) or code == "already_written_off"
-        if code:
-            return
-        self.apply(loan, fact)
+        event(f"{'corrected: ' if fact.corrects else ''}{fact.kind}: {code or 'recorded'}")
+        return code
 
-    def apply(self, loan: Loan, fact: Fact) -> None:
-        amount = fact.amount_yuan or 0
-        if fact.kind == "disbursed":
-            loan.drawn = loan.outstanding = amount
-            self.carried += Loan.share(amount)
-        elif fact.kind == "balance":
-            loan.outstanding = amount
-        elif fact.kind == "claim_paid":
-            loan.claims += amount
-            self.claims += amount
-        elif fact.kind == "repaid":
-            loan.over = True
-        loan.overdue |= fact.kind in ("restructured", "written_off", "claim_paid")
-        loan.overdue |= bool(fact.days)
+    def moved(self, before: Loan, after: Loan) -> None:
+        """Claims and the liability carried, of a report made since the capital was stated."""
+        self.claims += after.claims - before.claims
+        self.carried += Loan.share(after.drawn or 0) - Loan.share(before.drawn or 0)
 
     def counts(self, loan: Loan) -> bool:
         if loan.taken_back:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loansvc.ledger import Writing, following
+from loansvc.ledger import Reading, following
 from loansvc.ledger.book import take
 from loansvc.ledger.chain import Entry
 from loansvc.ledger.commitments import Fact
@@ -99,20 +99,23 @@ def test_loans_of_somebody_erased_that_are_there_again_are_found(
     assert told(root) == [(ERASED, "its loan is not what the entries add up to")]
 
 
-def append_unasked(root: Underwriting, about: int, fact: Fact, monkeypatch: Any) -> None:
+def append_unasked(
+    root: Underwriting, about: int, fact: Fact, monkeypatch: Any, **more: int
+) -> None:
     """A fact that somebody with all keys entered although it contradicts what is recorded."""
     monkeypatch.setattr(FundWriting, "take", lambda *_: None)
     with root.ledger.writing() as ledger:
         entry = entry_at(ledger, about)
         fields = {"decided_at": stamp(root.clock()), "client": entry.client} | NO_EDITIONS
         ledger.append(
-            ledger.subject_of(entry.subject_ref), {"outcome": fact.to_record()}, kind="outcome",
+            ledger.subject_of(entry.subject_ref), {"outcome": fact.to_record(), **more},
+            kind="outcome",
             application_id=entry.application_id, decision_id="out_forged", product=entry.product,
             outcome=fact.kind, **fields,
         )  # fmt: skip
 
 
-def entry_at(ledger: Writing, sequence: int) -> Entry:
+def entry_at(ledger: Reading, sequence: int) -> Entry:
     return next(entry for entry, _ in ledger.all_recorded() if entry.sequence == sequence)
 
 
@@ -124,6 +127,29 @@ def test_a_fact_about_a_loan_that_is_over_is_found(
     fact = a_fact("balance", 1, on=TODAY + timedelta(days=1))
     append_unasked(root, loan, fact, monkeypatch)
     assert told(root) == [(N_ENTRIES + 1, "it holds what no entry can hold")]
+
+
+@pytest.mark.parametrize("corrects", [DRAWN, N_ENTRIES + 1])
+def test_a_correction_of_what_is_no_report_of_the_loan_is_found(
+    root: Underwriting, at_once: int, corrects: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fact = a_fact("withdrawn", corrects="disbursed")
+    append_unasked(root, DRAWN, fact, monkeypatch, corrects=corrects)
+    assert told(root) == [(N_ENTRIES + 1, "it holds what no entry can hold")]
+
+
+def test_a_loan_is_made_anew_after_it_was_let_go_of(
+    root: Underwriting, at_once: int, tmp_path: Path
+) -> None:
+    with root.ledger.reading() as ledger:
+        loan = entry_at(ledger, DRAWN)
+    late = a_fact("days_past_due", days=95, reference="P-1", on=TODAY + timedelta(days=31))
+    report(root, loan.application_id, late, a_fact("withdrawn", corrects="P-1"))
+    assert told(root) == []
+    databases.sql(
+        tmp_path / "home", f"UPDATE commitment SET most_days_past_due = 95 WHERE sequence = {DRAWN}"
+    )
+    assert told(root) == [(DRAWN, "its loan is not what the entries add up to")]
 
 
 def test_a_loan_goes_on_after_it_was_let_go_of(
@@ -144,6 +170,6 @@ def test_only_loans_that_may_change_are_kept_in_memory(
     with root.ledger.reading() as reading:
         loans = following.Loans(reading.connection, reading.vault)
         for entry, payload in reading.all_recorded():
-            take(loans, entry, payload)
+            take(loans, entry, payload, reading.reports_before)
         assert list(loans.rows) == [OPEN]
         assert list(loans.others()) == []

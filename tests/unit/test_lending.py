@@ -147,6 +147,7 @@ def test_another_clients_loan_is_as_if_it_were_not_there(root: Underwriting) -> 
         (a_fact("days_past_due", days=10_001), {("/days", "out_of_range")}),
         (a_fact("balance", days=1), {("/days", "not_of_this_kind"), ("/amount_yuan", "required")}),
         (a_fact("repaid", on=TODAY + timedelta(days=1)), {("/on", "in_the_future")}),
+        (a_fact("withdrawn"), {("/corrects", "required")}),
     ],
 )
 def test_fields_that_do_not_go_together_are_all_named(
@@ -156,6 +157,107 @@ def test_fields_that_do_not_go_together_are_all_named(
     with pytest.raises(InvalidOutcome) as error:
         report(root, name, fact)
     assert {(e.pointer, e.code) for e in error.value.errors} == errors
+
+
+# --- corrections ----------------------------------------------------------------------------------
+
+
+def drawn(root: Underwriting, number: int = 1) -> str:
+    """The id of an application whose loan of 100,000 was paid out."""
+    name, _ = decided(root, number)
+    report(root, name, a_fact("disbursed", 100_000))
+    return name
+
+
+def loan_of(root: Underwriting, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = Lending(root).outcomes(name, client="bank")["loan"]
+    return found
+
+
+def test_arrears_reported_of_the_wrong_loan_are_withdrawn(root: Underwriting) -> None:
+    """All that was ever reported stays on record; what follows from it does without."""
+    name = drawn(root)
+    before = loan_of(root, name)
+    report(root, name, a_fact("days_past_due", days=95))
+    assert decided(root, **later(1))[1].policy_loan_overdue is True
+    report(root, name, a_fact("withdrawn", corrects="days_past_due"))
+    assert loan_of(root, name) == before
+    assert decided(root, **later(2))[1].policy_loan_overdue is False
+    kinds = [row["kind"] for row in Lending(root).outcomes(name, client="bank")["data"]]
+    assert kinds == ["disbursed", "days_past_due", "withdrawn"]
+    assert root.ledger.verify() == (6, [])
+
+
+def test_a_loan_written_off_by_mistake_is_drawn_again(root: Underwriting) -> None:
+    name = drawn(root)
+    report(root, name, a_fact("written_off"), a_fact("withdrawn", corrects="written_off"))
+    assert (loan_of(root, name)["state"], loan_of(root, name)["overdue"]) == ("drawn", False)
+
+
+def test_a_disbursement_is_put_right_after_the_offer_has_lapsed(
+    root: Underwriting, clock: Clock
+) -> None:
+    """It was paid out in time; only its amount was wrong."""
+    name = drawn(root)
+    clock.forward(days=40)
+    report(root, name, a_fact("disbursed", 80_000, reference="D-2", corrects="disbursed"))
+    assert (loan_of(root, name)["outstanding_yuan"], loan_of(root, name)["fund_yuan"]) == (
+        80_000, 32_000,
+    )  # fmt: skip
+    assert Lending(root).fund()["drawn_yuan"] == 32_000
+
+
+@pytest.mark.parametrize(("days", "state"), [(0, "reserved"), (40, "lapsed")])
+def test_a_loan_that_was_never_paid_out_is_an_offer_again(
+    root: Underwriting, clock: Clock, days: int, state: str
+) -> None:
+    name = drawn(root)
+    clock.forward(days=days)
+    report(root, name, a_fact("withdrawn", corrects="disbursed"))
+    assert loan_of(root, name)["state"] == state
+    assert root.ledger.verify()[1] == []
+
+
+def test_what_later_reports_rest_on_stays_until_they_go(root: Underwriting) -> None:
+    name = drawn(root)
+    report(root, name, a_fact("balance", 90_000))
+    lower = a_fact("disbursed", 80_000, reference="D-2", corrects="disbursed")
+    for wrong in (lower, a_fact("withdrawn", corrects="disbursed")):
+        assert refused(root, name, wrong) == "others_rest_on_it"
+    report(root, name, a_fact("withdrawn", corrects="balance"), lower)
+    assert loan_of(root, name)["outstanding_yuan"] == 80_000
+
+
+def test_a_correction_may_be_wrong_itself(root: Underwriting) -> None:
+    name = drawn(root)
+    report(root, name, a_fact("balance", 50_000),
+           a_fact("balance", 60_000, reference="B-2", corrects="balance"))  # fmt: skip
+    again = a_fact("balance", 70_000, reference="B-3", corrects="balance")
+    assert refused(root, name, again) == "nothing_to_correct"
+    report(root, name, a_fact("balance", 70_000, reference="B-3", corrects="B-2"))
+    assert loan_of(root, name)["outstanding_yuan"] == 70_000
+
+
+def test_a_report_is_corrected_by_one_of_its_kind(root: Underwriting) -> None:
+    name = drawn(root)
+    other = a_fact("balance", 1, corrects="disbursed")
+    assert refused(root, name, other) == "corrects_another_kind"
+    assert refused(root, name, a_fact("withdrawn", corrects="none")) == "nothing_to_correct"
+
+
+def test_a_claim_corrected_after_the_capital_was_stated_anew_leaves_that_as_stated(
+    root: Underwriting,
+) -> None:
+    lending = with_fund(root, CAPITAL)
+    name = drawn(root)
+    report(root, name, a_fact("claim_paid", 8_000))
+    with_fund(root, 500_000)
+    report(root, name, a_fact("withdrawn", corrects="claim_paid"))
+    body = lending.fund()
+    assert (body["capital_left_yuan"], body["drawn_yuan"]) == (500_000, 40_000)
+    statement = lending.statement(TODAY, TODAY)
+    assert statement["movements"][-1]["zh"] == "更正报告"
+    assert root.ledger.verify()[1] == []
 
 
 # --- what the next decision knows -----------------------------------------------------------------

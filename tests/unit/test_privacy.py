@@ -150,6 +150,24 @@ def test_the_funds_account_stays_as_it_was_but_for_the_open_offer(
     assert root.ledger.verify()[1] == []
 
 
+@over_both
+def test_what_was_corrected_stays_corrected_of_a_person_who_was_erased(root: Underwriting) -> None:
+    """References are gone with the person; which report took whose place is not."""
+    lending = with_fund(root, CAPITAL)
+    name = decided(root, 1)
+    report(root, name, a_fact("disbursed", 100_000), a_fact("claim_paid", 5_000),
+           a_fact("claim_paid", 3_000, reference="C-2", corrects="claim_paid"),
+           a_fact("written_off"), a_fact("withdrawn", corrects="written_off"),
+           a_fact("repaid"))  # fmt: skip
+    before = lending.fund()
+    Privacy(root).erase(id_of(1), **WHY)
+    assert root.ledger.verify()[1] == []
+    root.ledger.rebuild()
+    after = lending.fund()
+    assert after["claims_paid_yuan"] == before["claims_paid_yuan"] == 3_000
+    assert root.ledger.verify()[1] == []
+
+
 @pytest.mark.parametrize("last", [(), (("written_off", None),)])
 def test_a_loan_that_is_not_over_keeps_its_record(
     root: Underwriting, last: tuple[tuple[str, None], ...]
