@@ -38,6 +38,24 @@ def write_whole(
     sync_folder(path.parent)
 
 
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A path to write to, piece by piece; put in the place of `path` when the block has ended.
+
+    Where it ends otherwise, nothing is left, and what was there before stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.parent / f".{path.stem}.{secrets.token_hex(8)}.part{path.suffix}"
+    try:
+        yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the folder's own entries last: without this a crash may forget a new file."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -34,8 +34,9 @@ from loansvc.monitoring.reading import decided_between, erased_between, last_dec
 from loansvc.monitoring.report import BY_PERSON, Report, Row, report
 from loansvc.policy import OUTCOMES
 from loansvc.settings import Settings
-from loansvc.underwriting import Recorded, Underwriting
+from loansvc.underwriting import Underwriting
 
+T = TypeVar("T")
 SEVERAL = " (one may stand in several rows)"
 a_file = click.Path(path_type=Path, exists=True, dir_okay=False)
 a_target = click.Path(path_type=Path, dir_okay=False)
@@ -76,11 +77,11 @@ def report_(
 
 @contextmanager
 def progress(
-    recorded: Iterator[Recorded], *, label: str, length: int | None = None
-) -> Iterator[Iterator[Recorded]]:
-    """The same decisions, a bar on standard error moving with them where a person looks on."""
+    things: Iterable[T], *, label: str, length: int | None = None
+) -> Iterator[Iterator[T]]:
+    """The same things, a bar on standard error moving with them where a person looks on."""
     with click.progressbar(
-        recorded, length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
+        things, length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
         yield iter(bar)
 

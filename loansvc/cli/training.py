@@ -30,6 +30,7 @@ NAME_WIDTH = 40
 OF_A_TABLE = (
     "target", "family", "pairs", "spec", "exclude", "special", "weights", "population_bad_rate",
     "first_application", "last_application", "outcome_known_on", "sampling", "storage", "synthetic",
+    "window_months",
 )  # fmt: skip
 
 Options = dict[str, Any]
@@ -65,6 +66,8 @@ workshop = partial(needs, "train", "The workshop")
 @click.option("--first-application", help="First day of the cases, or why it is not known.")
 @click.option("--last-application", help="Last day of the cases, or why it is not known.")
 @click.option("--outcome-known-on", help="Day of the outcomes, or why it is not known.")
+@click.option("--window-months", type=click.IntRange(1, 60), help="From the first draw, in which a "
+              "case was bad or not.  [default: 12]")  # fmt: skip
 @click.option("--sampling", help="How the cases were chosen.")
 @click.option("--storage", help="Where the table is kept, or how it is made again.")
 @click.option("--synthetic", is_flag=True, help="The cases are made up: nobody is scored by it.")
@@ -188,6 +191,7 @@ def _job(options: Options) -> Job:
         "last_application": options["last_application"],
         "outcome_known_on": options["outcome_known_on"], "sampling": options["sampling"],
         "storage": options["storage"], "synthetic": options["synthetic"],
+        "window_months": options["window_months"],
         "seed": DEFAULT_SEED if options["seed"] is None else options["seed"],
     }  # fmt: skip
     return Job(**{k: v for k, v in said.items() if v is not None})

@@ -5,6 +5,7 @@
     report     a period by product, group, department, village and month
     offers     what approvals cost a year, and which terms of an offer differ
     impact     recorded decisions decided again with one edition replaced
+    history    each decision with what the card read and what became of it, to train on
     budget     how far a successor may move answers before somebody must say why
 
 Figures are sums of integers over recorded decisions; nothing here decides, and nothing is written

@@ -16,10 +16,12 @@ from loansvc.underwriting import Recorded, Underwriting
 PAGE = 100  # records opened in one snapshot: short enough never to hold up a checkpoint
 
 
-def decided_between(root: Underwriting, since: date, until: date) -> Iterator[Recorded]:
+def decided_between(
+    root: Underwriting, since: date, until: date, *, product: str | None = None
+) -> Iterator[Recorded]:
     """Every client's decisions of these days, both ends included, newest first."""
     # Compared as text: no instant of that day comes after "T24".
-    return _pages(root, since=since.isoformat(), until=f"{until}T24")
+    return _pages(root, since=since.isoformat(), until=f"{until}T24", product=product)
 
 
 def erased_between(

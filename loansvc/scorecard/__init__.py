@@ -147,15 +147,30 @@ class ScoredPair:
         return self.points[row][self.columns.slot_of(values[self.columns.name])]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultDefinition:
+    """So many days past due within so many months of the first draw.
+
+    Source of 90 days: DOMAIN 5 [B, C]; of 12 months: what every score is a PD of (`pd_ppm`).
+    """
+
+    window_months: int = 12
+    days_past_due: int = 90
+
+
 @dataclass(frozen=True, slots=True)
 class Scorecard:
-    """A card: `score = base_points + the points of one bin per characteristic`, and per table."""
+    """A card: `score = base_points + the points of one bin per characteristic`, and per table.
+
+    `default`: what it calls bad.
+    """
 
     base_points: int
     characteristics: tuple[ScoredCharacteristic, ...]
     synthetic: bool
     statement: str
     pairs: tuple[ScoredPair, ...] = ()  # none in a product's card: no reason could name a cell
+    default: DefaultDefinition = DefaultDefinition()
 
     def bins_for(self, values: Mapping[str, Any]) -> list[Bin]:
         """The bin each characteristic falls in, in the order of `characteristics`."""

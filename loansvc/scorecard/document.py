@@ -13,7 +13,15 @@ from itertools import pairwise
 
 from loansvc.application import CATALOGUE
 from loansvc.editions import Reader
-from loansvc.scorecard import Bin, Described, Number, Scorecard, ScoredCharacteristic, ScoredPair
+from loansvc.scorecard import (
+    Bin,
+    DefaultDefinition,
+    Described,
+    Number,
+    Scorecard,
+    ScoredCharacteristic,
+    ScoredPair,
+)
 from loansvc.scorecard import scored as scored_
 
 MOST_POINTS = 300  # 10 in log-odds at 28.85 points each: more is a broken card
@@ -42,6 +50,7 @@ def read_scorecard(reader: Reader, *, own: bool = False) -> Scorecard:
         synthetic=reader.truth("synthetic", default=False),
         statement=reader.text("statement"),
         pairs=tuple(_read_pair(r, characteristics) for r in reader.tables("pairs")),
+        default=_read_default(reader) if "default" in reader else DefaultDefinition(),
     )
     if "training" in reader:
         reader.value("training")  # the manifest of how it was made: read by people, not by scoring
@@ -49,6 +58,15 @@ def read_scorecard(reader: Reader, *, own: bool = False) -> Scorecard:
         _check_direction(characteristic, card.pairs, reader)
     _check_golden(card, reader)
     return card
+
+
+def _read_default(reader: Reader) -> DefaultDefinition:
+    """What the card calls bad, where it says so; the others mean 90 days within 12 months."""
+    with reader.table("default") as default:
+        return DefaultDefinition(
+            window_months=default.integer("window_months", low=1, high=60),
+            days_past_due=default.integer("days_past_due", low=31, high=360, default=90),
+        )
 
 
 def _read_characteristic(table: Reader, name: str, *, own: bool) -> ScoredCharacteristic:

@@ -37,7 +37,7 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What a card says of itself beside its bins."""
+    """What a card says of itself beside its bins. `window_months` None: 12, as of every card."""
 
     reference: str
     statement: str = STATEMENT
@@ -47,6 +47,7 @@ class Head:
     product: str | None = None
     valid_from: date | None = None
     review_by: date | None = None
+    window_months: int | None = None
 
 
 def document_of(
@@ -90,6 +91,8 @@ def _head_of(head: Head) -> dict[str, Any]:
         "kind": "scorecard", "reference": head.reference, "statement": head.statement,
         "synthetic": head.synthetic,
     }  # fmt: skip
+    if head.window_months is not None:
+        found["default"] = {"window_months": head.window_months}
     if head.product is None:
         return found | {"table": head.table, "target": head.target}
     if head.valid_from is None:

@@ -148,6 +148,7 @@ class _Scorecard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # both 
         valid_from: date | None = None,
         review_by: date | None = None,
         synthetic: bool = False,
+        window_months: int | None = None,
         training: Any = None,
     ) -> Compiled:
         """The card with its head, and how far it is from the trained model.
@@ -161,6 +162,7 @@ class _Scorecard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # both 
         head = Head(
             reference=reference, statement=statement, table=table, target=target, product=product,
             valid_from=valid_from, review_by=review_by, synthetic=synthetic,
+            window_months=window_months,
         )  # fmt: skip
         pairs = [] if self.tabled_ is None else self.tabled_.documents()
         document = document_of(head, self.lines_, pairs=pairs, training=training)

@@ -77,6 +77,7 @@ class Job:
     sampling: str = "every row of the table"
     storage: str = NOT_STATED
     synthetic: bool = False
+    window_months: int | None = None
 
 
 def read_spec(path: Path) -> dict[str, Any]:
@@ -185,7 +186,7 @@ def run(
     card: Compiled = estimator.compile(
         reference=job.reference or f"trained on {job.data.name}",
         table=job.data.name, target=job.target, product=job.product, valid_from=job.valid_from,
-        synthetic=job.synthetic,
+        synthetic=job.synthetic, window_months=job.window_months,
         statement=document.STATEMENT if job.synthetic else compiled.STATEMENT,
         training=_manifest(job, frame, sha256, estimator, found, started_at, clock()),
     )  # fmt: skip

@@ -55,6 +55,27 @@ def test_pd_stays_strictly_between_none_and_all() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "window_months", "days_past_due"),
+    [
+        pytest.param({}, 12, 90, id="a card that says nothing"),
+        pytest.param({"default": {"window_months": 18}}, 18, 90, id="another window"),
+        pytest.param({"default": {"window_months": 6, "days_past_due": 60}}, 6, 60, id="both"),
+    ],
+)
+def test_a_card_says_what_it_calls_bad(
+    said: dict[str, Any], window_months: int, days_past_due: int
+) -> None:
+    default = read(changed(**said)).default
+    assert (default.window_months, default.days_past_due) == (window_months, days_past_due)
+
+
+@pytest.mark.parametrize("said", [{}, {"window_months": 0}, {"window_months": 12, "months": 1}])
+def test_a_default_that_says_nothing_is_refused(said: dict[str, int]) -> None:
+    with pytest.raises(EditionRefused):
+        read(changed(default=said))
+
+
+@pytest.mark.parametrize(
     ("months", "days", "score"),
     [
         pytest.param(55, 0, 580 + 30 + 10, id="old and clean"),
