@@ -20,6 +20,7 @@ from loansvc.cli import (
     exporting,
     fund,
     history,
+    importing,
     keeping,
     keys,
     outcomes,
@@ -51,6 +52,7 @@ def loansvc() -> None:
 for _group in (
     decisions,
     outcomes,
+    importing,
     fund,
     reviews,
     editions,

@@ -38,7 +38,8 @@ FIND = Prepared(
     )
 )
 OUTCOMES = Prepared(  # asked by a correction among statements sent together, so not by SQLAlchemy
-    select(tables.entry)
+    select(tables.entry, tables.payload.c.sealed)
+    .join(tables.payload, tables.payload.c.sequence == _ENTRY.sequence, isouter=True)
     .where(
         _ENTRY.client == bindparam("client"),
         _ENTRY.application_id == bindparam("application_id"),
@@ -190,26 +191,38 @@ class Reading:
                 return self._subject(row)
         return None
 
-    def outcomes_of(self, decision: Entry) -> list[tuple[Entry, dict[str, Any]]]:
-        """What was recorded of the loan that a decision approved, oldest first, with payloads."""
-        return [(one, self.payload_of(one)) for one in self._outcomes(decision)]
+    def outcomes_of(self, of: Entry) -> list[tuple[Entry, dict[str, Any]]]:
+        """What was recorded of the loan of a decision, oldest first, with payloads.
+
+        Raises:
+            Erased: there is something, and its person was erased.
+            LedgerDamaged: it cannot be opened.
+        """
+        rows = self._outcomes(of)
+        if not rows:
+            return []
+        subject = self.subject_of(of.subject_ref)
+        for row in rows:
+            if row.sealed is None:
+                raise _cannot_be_opened(row.sequence)
+        return [(entry_of(row), subject.unseal(row.sealed, row.decision_id)) for row in rows]
 
     def reports_before(self, entry: Entry) -> list[Report]:
         """What was reported of the loan of an entry before it, oldest first.
 
         Of somebody who was erased since, what remains of it.
         """
-        earlier = [one for one in self._outcomes(entry) if one.sequence < entry.sequence]
         try:
-            return [report_of(one, self.payload_of(one)) for one in earlier]
+            recorded = self.outcomes_of(entry)
         except Erased:
             left = self.remains()[entry.subject_ref]
-            return [report_of(one, left[one.sequence]) for one in earlier]
+            recorded = [(entry_of(row), left[row.sequence]) for row in self._outcomes(entry)]
+        return [report_of(one, says) for one, says in recorded if one.sequence < entry.sequence]
 
-    def _outcomes(self, of: Entry) -> list[Entry]:
-        """The entries of outcomes of the same application, oldest first."""
+    def _outcomes(self, of: Entry) -> list[Any]:
+        """The rows of outcomes of the same application, oldest first."""
         by = {"client": of.client, "application_id": of.application_id}
-        return [entry_of(row) for row in OUTCOMES.all(self._connection, by)]
+        return OUTCOMES.all(self._connection, by)
 
     def capital(self) -> tuple[Entry, dict[str, Any]] | None:
         """The entry by which the fund's capital was last stated, and what it says."""

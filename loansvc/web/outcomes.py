@@ -33,14 +33,34 @@ class OutcomeSchema(StrictSchema):
     corrects = Text(longest=LONGEST_REFERENCE)
 
 
+class RowSchema(OutcomeSchema):
+    """One row of many: a fact, and the application whose loan it is of."""
+
+    application_id = Text(longest=LONGEST_REFERENCE, required=True)
+
+
 def fact_of(document: Any) -> Fact:
     """The fact in a document.
 
     Raises:
         InvalidOutcome: with every field error there is.
     """
+    return Fact(**_loaded(OutcomeSchema(), document))
+
+
+def row_of(document: Any) -> tuple[str, Fact]:
+    """The application and the fact in a row.
+
+    Raises:
+        InvalidOutcome: with every field error there is.
+    """
+    loaded = _loaded(RowSchema(), document)
+    return loaded.pop("application_id"), Fact(**loaded)
+
+
+def _loaded(schema: StrictSchema, document: Any) -> dict[str, Any]:
     try:
-        return Fact(**OutcomeSchema().load(document))
+        return dict(schema.load(document))
     except ValidationError as error:
         raise InvalidOutcome(flat_errors(error, "")) from None
 
