@@ -92,9 +92,10 @@ class Lending:
                     return known, False
             if ledger.fund.find(client, application_id) is None:  # no approval, by whomever
                 raise OutcomeRefused("not_approved")
-            acts = ledger.acts.of(decision)[decision.sequence]
-            if fact.kind == "disbursed" and _waits_for_a_person(acts, on=fact.on):
-                raise OutcomeRefused("under_review")
+            if fact.kind == "disbursed":
+                acts = ledger.acts.of(decision)[decision.sequence]
+                if _waits_for_a_person(acts, on=fact.on):
+                    raise OutcomeRefused("under_review")
             payload = _payload_of(decision, fact, recorded)
             entry = ledger.append(
                 subject, payload, kind="outcome",
