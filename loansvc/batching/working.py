@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from loansvc.application import Application
@@ -22,7 +21,6 @@ from loansvc.batching import Batching
 from loansvc.errors import LedgerUnavailable, LoanError
 from loansvc.ledger import Writing
 from loansvc.ledger.batches import Batch, Batches, Row, new_worker, refused
-from loansvc.ledger.tables import chain_head
 from loansvc.probing import Watch
 from loansvc.underwriting import Underwriting, milliseconds, stamp
 
@@ -121,7 +119,7 @@ class Working:
             beside_others = self._others_wrote(ledger)
             most_s = BESIDE_SECONDS if beside_others else MOST_SECONDS
             n_rows = self._decide(ledger, batch, rows, applications, began_at + most_s)
-            self._head = _head(ledger)
+            self._head = ledger.last_sequence
         in_time = n_rows == len(rows)
         self._n_read = min(self.rows_at_once, n_rows + 1) if in_time else max(1, n_rows)
         worked_s = time.monotonic() - began_at
@@ -134,7 +132,7 @@ class Working:
             return error
 
     def _others_wrote(self, ledger: Writing) -> bool:
-        before, self._head = self._head, _head(ledger)
+        before, self._head = self._head, ledger.last_sequence
         return before is not None and before != self._head
 
     def _decide(
@@ -203,11 +201,6 @@ class Working:
 
     def _now(self) -> int:
         return milliseconds(self.root.clock())
-
-
-def _head(ledger: Writing) -> int:
-    """The newest entry's number."""
-    return ledger.connection.execute(select(chain_head.c.sequence)).scalar() or 0
 
 
 def _our_mistake() -> LoanError:

@@ -11,6 +11,7 @@ import csv
 import json
 import re
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from typing import Any, BinaryIO
 
 import click
 
+from loansvc.batching.working import LONGEST_PAUSE, REST
 from loansvc.cli.decisions import as_json, print_json
 from loansvc.cli.reporting import a_file, a_target
 from loansvc.errors import (
@@ -64,6 +66,8 @@ def import_outcomes(file: Path, *, client: str, rejects: Path | None, json_: boo
     """
     if file.suffix not in READERS:
         raise click.UsageError(f"FILE must end in {', '.join(READERS)}.")
+    if rejects is not None and rejects.resolve() == file.resolve():
+        raise click.UsageError("--rejects must be another file than FILE.")
     root = Underwriting.open(Settings.from_environment())
     bar = click.progressbar(
         length=file.stat().st_size, label="Recording", file=sys.stderr,
@@ -82,28 +86,42 @@ def import_outcomes(file: Path, *, client: str, rejects: Path | None, json_: boo
 
 
 def record_all(
-    root: Underwriting, lines: Lines, read: Read, *, client: str, refuse: Refuse
-) -> dict[str, int]:
+    root: Underwriting, lines: Lines, read: Read, *, client: str, refuse: Refuse,
+    rest: Callable[[float], None] = time.sleep,
+) -> dict[str, int]:  # fmt: skip
     """How many rows were recorded, were so before, and were refused; each told to `refuse`.
+
+    While others write it rests after each commit, as the worker of batches does: whoever is online
+    comes first.
 
     Raises:
         SetupRefused: the ledger cannot be written; the same file again adds what lacks.
     """
-    counts = {"recorded": 0, "recorded_before": 0, "refused": 0}
-    while True:
-        try:
+    counts = Counter(recorded=0, recorded_before=0, refused=0)
+    try:
+        head = _last_sequence(root)
+        while True:
+            began_at = time.monotonic()
             of_round, refused = _round(root, lines, read, client=client)
-        except LedgerUnavailable as error:
-            raise SetupRefused(
-                "The ledger cannot be written just now. Import the same file again: what is "
-                "recorded stays, and is not recorded twice."
-            ) from error
-        for number, why in refused:
-            refuse(number, why)
-        if not of_round.total():
-            return counts
-        for what, n in of_round.items():
-            counts[what] += n
+            took_s = time.monotonic() - began_at
+            for number, why in refused:
+                refuse(number, why)
+            if not of_round.total():
+                return dict(counts)
+            counts.update(of_round)
+            expected, head = head + of_round["recorded"], _last_sequence(root)
+            if head != expected:
+                rest(min(LONGEST_PAUSE, REST * took_s))
+    except LedgerUnavailable as error:
+        raise SetupRefused(
+            "The ledger cannot be written just now. Import the same file again: what is recorded "
+            "stays, and is not recorded twice."
+        ) from error
+
+
+def _last_sequence(root: Underwriting) -> int:
+    with root.ledger.reading() as ledger:
+        return ledger.last_sequence
 
 
 def _round(

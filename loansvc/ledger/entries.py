@@ -95,6 +95,12 @@ class Reading:
         """The outer keys of this transaction."""
         return self._vault
 
+    @property
+    def last_sequence(self) -> int:
+        """That of the newest entry; 0 where there is none."""
+        head = HEAD.first(self._connection)
+        return head.sequence if head else 0
+
     def find(self, client: str, application_id: str) -> Entry | None:
         """The decision on that application of that client."""
         of = {"client": client, "application_id": application_id}

@@ -16,7 +16,7 @@ from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting, now
 from loansvc.web.examples import example_application
 from loansvc.web.schemas import load_application
-from loansvc.web.strict_json import MOST_BYTES
+from loansvc.web.strict_json import MOST_BYTES, loads
 from tests.contract.test_cli import Shell, file, home, models, shell
 from tests.small import CODES
 
@@ -24,19 +24,23 @@ __all__ = ["file", "home", "models", "shell"]  # fixtures
 
 IMPORT = ("import-outcomes", "--client", "bank")
 TODAY = f"{now().date()}"
-NAMES = [f"LOAN-{number}" for number in (1, 2, 3)]
+
+
+def decided(root: Underwriting, number: int) -> None:
+    """An approval, its application_id LOAN-number."""
+    document = example_application("credit_loan", today=root.today(), number=number)
+    application = load_application(
+        document | {"application_id": f"LOAN-{number}"}, today=root.today(), village_codes=CODES
+    )
+    assert root.decide(application, client="bank")[0].decision["outcome"] == "approve"
 
 
 @pytest.fixture
 def loans(home: Path, shell: Shell) -> Underwriting:
     """Three approvals of the client bank."""
     root = Underwriting.open(Settings.from_environment(), create=True)
-    for number, name in enumerate(NAMES, start=1):
-        document = example_application("credit_loan", today=root.today(), number=number)
-        application = load_application(
-            document | {"application_id": name}, today=root.today(), village_codes=CODES
-        )
-        assert root.decide(application, client="bank")[0].decision["outcome"] == "approve"
+    for number in (1, 2, 3):
+        decided(root, number)
     return root
 
 
@@ -51,7 +55,10 @@ def ndjson(path: Path, *rows: Any) -> str:
     return str(path)
 
 
-ROWS = [*(a_row(name) for name in NAMES), a_row("LOAN-2", "days_past_due", None, days=31)]
+ROWS = [
+    *(a_row(f"LOAN-{number}") for number in (1, 2, 3)),
+    a_row("LOAN-2", "days_past_due", None, days=31),
+]
 CSV = f"""application_id,reference,kind,on,amount_yuan,days
 LOAN-1,disbursed-1,disbursed,{TODAY},1000,
 LOAN-2,disbursed-1,disbursed,{TODAY},1000,
@@ -166,6 +173,24 @@ def test_many_rows_are_read_a_few_at_a_time(
     assert (status, json.loads(out)) == (1, counts(31, 0, 20))
     loan = Lending(loans).outcomes("LOAN-1", client="bank")["loan"]
     assert loan["outstanding_yuan"] == 971
+
+
+def test_it_rests_while_others_write(loans: Underwriting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here somebody is decided each time that a row was refused."""
+    monkeypatch.setattr(importing, "ROWS_AT_ONCE", 1)
+    numbers, rests = iter((4, 5)), list[float]()
+
+    def somebody_writes(*_: object) -> None:
+        decided(loans, next(numbers))
+
+    documents = [*ROWS[:2], a_row("LOAN-9"), ROWS[2], a_row("LOAN-9")]
+    lines = iter([(n, json.dumps(row).encode()) for n, row in enumerate(documents, start=1)])
+    found = importing.record_all(
+        loans, lines, loads, client="bank", refuse=somebody_writes, rest=rests.append
+    )
+    assert found == counts(3, 0, 2)
+    assert len(rests) == 2
+    assert all(0 < rest <= 1 for rest in rests)
 
 
 def test_what_stops_an_import_half_way_is_made_good_by_the_same_file(
