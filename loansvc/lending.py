@@ -92,7 +92,7 @@ class Lending:
                     return known, False
             if ledger.fund.find(client, application_id) is None:  # no approval, by whomever
                 raise OutcomeRefused("not_approved")
-            if fact.kind == "disbursed":
+            if fact.kind == "disbursed" and fact.corrects is None:
                 acts = ledger.acts.of(decision)[decision.sequence]
                 if _waits_for_a_person(acts, on=fact.on):
                     raise OutcomeRefused("under_review")

@@ -67,6 +67,7 @@ class Loan:
     taken_back: bool = False
     machine: bool = True
     written_off: bool = False
+    asked: bool = False  # a person was, and has not decided: nothing is paid out
     # What was reported and stands, each with how often the capital had been stated by then.
     reports: list[tuple[Fact, int]] = field(default_factory=list)
 
@@ -99,7 +100,8 @@ class Loan:
     def after(self, reports: list[tuple[Fact, int]]) -> Loan | None:
         """The same loan if only these had been reported; None where they do not go together."""
         made = Loan(self.person, self.application_id, self.offered, self.decided_at,
-                    machine=self.machine, taken_back=self.taken_back, reports=reports)  # fmt: skip
+                    machine=self.machine, taken_back=self.taken_back, asked=self.asked,
+                    reports=reports)  # fmt: skip
         for fact, _ in reports:
             if made.impossible(fact, made.held(self.decided_at)):
                 return None
@@ -119,6 +121,7 @@ class Loan:
         return (amount * SHARE_PERCENT + 99) // 100
 
 
+LATER = tuple(kind for kind in KINDS if kind not in ("disbursed", "withdrawn"))
 capitals = st.integers(100_000, 200_000)
 persons = st.integers(1, PEOPLE)
 
@@ -239,6 +242,7 @@ class Fund(RuleBasedStateMachine):
         override = Override(reference="o", outcome="decline", reason="visit")
         code = self.decided_by_hand(loan.application_id, override)
         assert code in ("already_overridden", "loan_drawn" if loan.drawn is not None else "")
+        loan.asked = code == "loan_drawn"
         if not code:
             loan.taken_back = loan.drawn is None and self.counts(loan)
 
@@ -261,7 +265,7 @@ class Fund(RuleBasedStateMachine):
 
     @rule(
         which=st.integers(0, 50),
-        kind=st.sampled_from([*(k for k in KINDS if k != "withdrawn"), "balance", "claim_paid"]),
+        kind=st.sampled_from(["disbursed", *LATER, "balance", "claim_paid"]),
         part=st.sampled_from([0, 3, 50, 100, 101]),
         days=st.integers(0, 90),
     )
@@ -282,7 +286,8 @@ class Fund(RuleBasedStateMachine):
             days=days if kind == "days_past_due" else None,
         )  # fmt: skip
         lapsed = loan.drawn is None and not loan.held(self.now)  # or taken back
-        impossible = lapsed or loan.impossible(fact, loan.held(self.now))
+        waits = kind == "disbursed" and loan.asked
+        impossible = lapsed or waits or loan.impossible(fact, loan.held(self.now))
         code = self.recorded(loan, fact)
         assert impossible == bool(code)
         if not code:
@@ -290,6 +295,14 @@ class Fund(RuleBasedStateMachine):
             loan.apply(fact)
             loan.reports.append((fact, self.n_stated))
             self.moved(before, loan)
+
+    @rule(person=persons, part=st.sampled_from([50, 100]), kind=st.sampled_from(LATER))
+    def lend(self, person: int, part: int, kind: str) -> None:
+        """A small loan that the fund mostly has room for, paid out and reported on."""
+        self.decide(person, 5_000, None, automated=True)
+        if self.loans and self.loans[-1].application_id == f"A-{self.n}":
+            self.report(len(self.loans[-8:]) - 1, "disbursed", 100, 0)
+            self.report(len(self.loans[-8:]) - 1, kind, part, 31)
 
     @precondition(lambda self: any(loan.reports for loan in self.loans))
     @rule(

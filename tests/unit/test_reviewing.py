@@ -717,3 +717,14 @@ def test_fund_and_report_still_count_what_people_decided_of_the_erased(root: Und
         assert getattr(after, name) == getattr(before, name), name
     assert (after.by_person, after.finally_approved, after.finally_declined) == (3, 2, 1)
     assert after.finally_approved_yuan == 170_000
+
+
+def test_an_open_review_keeps_no_disbursement_from_being_put_right(root: Underwriting) -> None:
+    """It was paid out before somebody asked; only its amount was told wrong."""
+    name = decided(root)
+    lending = Lending(root)
+    lending.record(name, a_fact("disbursed", 100_000), client="bank")
+    ask(root, name)
+    right = a_fact("disbursed", 90_000, reference="D-2", corrects="disbursed")
+    lending.record(name, right, client="bank")
+    assert lending.outcomes(name, client="bank")["loan"]["outstanding_yuan"] == 90_000
