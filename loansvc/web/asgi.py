@@ -92,6 +92,9 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
     def _arm_keepalive_timer(self) -> None:
         self.is_idle, self.until = True, time.monotonic() + self._keepalive
 
+    def _will_close(self, request: Any, response_requires_close: bool) -> bool:
+        return self.worker.is_ending or bool(super()._will_close(request, response_requires_close))
+
     def _is_websocket_upgrade(self, _request: Any) -> bool:
         return False
 
@@ -112,7 +115,10 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
     """An asgi worker that carries the WSGI application."""
 
     asgi: Any  # what gunicorn loaded; while it serves, the bridge to that
+    # gunicorn closes a connection behind its answer where this is false by then, also behind an
+    # answer that did not say so. So it stays true: who is to come no more is told `is_ending`.
     alive: bool
+    is_ending = False
 
     def init_process(self) -> None:
         """Start."""
@@ -126,6 +132,10 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
         with kept(app), closing(Bridge(app, Settings.from_environment(), self.loop)) as self.asgi:
             super().run()
 
+    def handle_exit_signal(self) -> None:
+        """Take nobody new; every answer from now on says that it is the last of its connection."""
+        self.is_ending = True
+
     async def _serve(self) -> None:
         for one in self.sockets:
             self.servers.append(
@@ -133,9 +143,9 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
                     partial(Connection, self), sock=one.sock, backlog=self.cfg.backlog
                 )
             )
-        while self.alive and self.ppid == os.getppid():
+        while self.alive and not self.is_ending and self.ppid == os.getppid():
             await self._look(idle_until=math.inf)
-        self.alive = False
+        self.is_ending = True
         for server in self.servers:
             server.close()
         stopped_at = time.monotonic()
