@@ -10,6 +10,7 @@ import importlib
 import os
 import signal
 import socket
+import sys
 from typing import Any
 
 from loansvc.settings import Settings
@@ -49,6 +50,8 @@ def on_starting(arbiter: Any) -> None:
     """
     importlib.import_module("loansvc.web")
     gc.freeze()  # so that its pages stay shared
+    # For a USR2: gunicorn would run its own file, beside which its `http` hides Python's.
+    arbiter.START_CTX["args"] = [sys.executable, "-m", "gunicorn", *sys.argv[1:]]
     reload = arbiter.handle_hup
 
     def checked() -> None:

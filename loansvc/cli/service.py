@@ -50,12 +50,11 @@ def serve(*, host: str | None, port: int | None) -> None:
 
 def _run_gunicorn(environment: dict[str, str]) -> None:
     """Become gunicorn's master, with the program that was read for the checks."""
-    from gunicorn import __main__ as gunicorn
     from gunicorn.app.wsgiapp import run
 
     os.environ.update(environment)
-    # As `python -m gunicorn` has them: they are read again for a reload, and to start anew.
-    sys.argv = [gunicorn.__file__, "-c", str(shipped("gunicorn.conf.py"))]
+    # As `gunicorn` has them: they are read again for a reload, and to start another master.
+    sys.argv = ["gunicorn", "-c", str(shipped("gunicorn.conf.py"))]
     run()
 
 

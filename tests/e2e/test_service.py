@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 import socket
 import sqlite3
 import stat
@@ -25,7 +27,7 @@ from loansvc.registry import Registry
 from loansvc.underwriting import Underwriting
 from loansvc.web.schemas import load_application
 from tests import databases
-from tests.e2e.service import Service, an_example
+from tests.e2e.service import Service, an_example, children, wait_for
 
 MARKED = "340521198812304813"  # an ID number that must not come back
 OF_ITS_OWN = {"decision_id", "decided_at", "ledger"}
@@ -458,6 +460,21 @@ def test_the_home_before_any_damage_starts(stopped: Path, models: Path, tmp_path
     shutil.copytree(stopped, tmp_path / "home")
     service = Service(tmp_path / "home", models).start()
     try:
+        assert service.post(an_example(1)).status == 200
+    finally:
+        service.close()
+
+
+def test_a_usr2_starts_another_master_that_serves_alone_afterwards(
+    stopped: Path, models: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(stopped, tmp_path / "home")
+    service = Service(tmp_path / "home", models).start()
+    try:
+        os.kill(service.pid, signal.SIGUSR2)
+        # The only child that has children, its workers.
+        wait_for("the other master", lambda: any(map(children, children(service.pid))))
+        assert service.stop() == 0
         assert service.post(an_example(1)).status == 200
     finally:
         service.close()
