@@ -6,11 +6,13 @@ import logging
 import random
 import re
 import secrets
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
 
+from loansvc.errors import Overloaded
 from loansvc.identifiers import holds_id_number
 from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting
@@ -22,16 +24,28 @@ from loansvc.web.probes import Readiness
 from loansvc.web.requests import check_host
 from loansvc.web.strict_json import MOST_BYTES
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 NAMED = "loansvc.request_id"  # in the environ, where the server has named the request already
 
 
 class _App(Flask):
-    """Flask without views that are coroutines, so that no request asks of each whether it is."""
+    """Flask that does nothing for a request which a full service refuses anyway.
+
+    No view of it is a coroutine, so that no request asks of each whether it is.
+    """
+
+    refuses: Callable[[WSGIEnvironment], Response | None]
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function as it is."""
         return func
+
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        return (self.refuses(environ) or super().wsgi_app)(environ, start_response)
 
 
 def create_app(
@@ -64,7 +78,7 @@ def create_app(
     app.before_request(check_host)
     app.after_request(_finish_response)
     problems.install(app, chance)
-    Admission.install(app, settings or Settings())
+    app.refuses = partial(_refused_early, Admission.install(app, settings or Settings()), chance)
     app.extensions["readiness"] = Readiness(underwriting)
     app.register_blueprint(probes.blueprint)
     Access.install(app, underwriting, settings or Settings())
@@ -79,8 +93,24 @@ def create_app(
 
 
 def _name_request() -> None:
-    named = request.environ.get(NAMED)
-    g.request_id = named or request_id_of(request.headers.get("X-Request-Id", ""))
+    g.request_id = _named(request.environ)
+
+
+def _named(environ: WSGIEnvironment) -> str:
+    named: str = environ.get(NAMED) or request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
+    return named
+
+
+def _refused_early(
+    admission: Admission, chance: problems.Chance, environ: WSGIEnvironment
+) -> Response | None:
+    """The very answer that Flask would come to, for a fifth of its work."""
+    if not admission.refuses(environ):
+        return None
+    request_id = _named(environ)
+    response = problems.problem(Overloaded(), chance, request_id)
+    response.headers.add("X-Request-Id", request_id)
+    return response
 
 
 def request_id_of(given: str) -> str:

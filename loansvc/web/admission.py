@@ -10,14 +10,16 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from flask import Flask, g, request
 
 from loansvc.errors import Overloaded
 from loansvc.settings import Settings
 from loansvc.web.requests import body_bytes, is_from, is_streamed
+from loansvc.web.strict_json import MOST_BYTES
 
 log = logging.getLogger("loansvc.web")
 LONGEST_WAIT_SECONDS = 0.3
@@ -28,6 +30,7 @@ PATIENCE_SECONDS, PAUSE_SECONDS = 5.0, 0.05  # of a part of a long request
 # What answers without waiting: nothing here writes, and readiness keeps its answer for a second.
 PROBES = frozenset({"probes.healthz", "probes.readyz", "probes.version"})
 PLACED = "loansvc.placed"  # in the environ of a request that a queue of its server has let in
+UPLOADS = "/v1/batches"  # whose bodies are read as they come, and have places of their own
 _START = re.compile(r"t=([0-9]{10}(?:\.[0-9]{1,6})?)", re.ASCII)
 
 
@@ -80,6 +83,21 @@ class Admission:
             self.note_refusal()
             raise Overloaded
         g.admitted = not is_placed
+
+    def refuses(self, environ: Mapping[str, Any]) -> bool:
+        """Whether a request is refused without a look at more of it; noted, if so.
+
+        One with a body of bearable length, behind as many as may wait. All else is for `enter`.
+        """
+        is_full = 0 < self._n_waiting <= self.n_waiting_now
+        if not is_full or environ["REQUEST_METHOD"] != "POST" or PLACED in environ:
+            return False
+        length = environ.get("CONTENT_LENGTH") or ""
+        is_plain = length.isdigit() and int(length) <= MOST_BYTES and "HTTP_HOST" in environ
+        if not is_plain or environ["PATH_INFO"].rstrip("/") == UPLOADS:
+            return False
+        self.note_refusal()
+        return True
 
     def leave(self) -> None:
         """Give the place back, if one was taken."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy.exc import OperationalError
 
 from loansvc.errors import LedgerUnavailable
@@ -90,6 +91,54 @@ def test_whoever_waits_goes_before_whoever_comes(pool: ThreadPoolExecutor) -> No
         admission.give_back()
         assert not admission.take()
         assert waiting.result(10)
+
+
+def test_who_is_refused_before_flask_gets_the_same_bytes(
+    narrow: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(
+        narrow.root, Settings(concurrency=1, queue=1), chance=lambda least, _most: least
+    )
+    app.extensions["admission"].n_waiting_now = 1
+
+    def answer() -> tuple[int, list[tuple[str, str]], bytes]:
+        got = app.test_client().post("/v1/decisions", json={}, headers={"X-Request-Id": "r-1"})
+        return got.status_code, list(got.headers), got.data
+
+    with monkeypatch.context() as only_early:
+        only_early.setattr(Flask, "wsgi_app", None)
+        early = answer()
+    monkeypatch.setattr(app, "refuses", lambda _environ: None)
+    assert early == answer()
+    assert early[0] == 503
+
+
+PLAIN = {
+    "REQUEST_METHOD": "POST", "PATH_INFO": "/v1/decisions", "CONTENT_LENGTH": "1500",
+    "HTTP_HOST": "x",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("n_waiting_now", "changed", "expected"),
+    [
+        pytest.param(1, {}, True, id="nobody more may wait"),
+        pytest.param(0, {}, False, id="it may wait"),
+        pytest.param(1, {"REQUEST_METHOD": "GET"}, False, id="it may be a probe"),
+        pytest.param(1, {"PATH_INFO": "/v1/batches/"}, False, id="read as it comes"),
+        pytest.param(1, {"CONTENT_LENGTH": "65537"}, False, id="too long, which is 413"),
+        pytest.param(1, {"CONTENT_LENGTH": ""}, False, id="in chunks"),
+        pytest.param(1, {"HTTP_HOST": None}, False, id="without Host, which is 400"),
+        pytest.param(1, {"loansvc.placed": True}, False, id="let in by its server"),
+    ],
+)
+def test_only_what_a_full_service_would_refuse_anyway_is_refused_early(
+    n_waiting_now: int, changed: dict[str, Any], expected: bool
+) -> None:
+    admission = Admission(n_working=1, n_waiting=1)
+    admission.n_waiting_now = n_waiting_now
+    environ = {name: v for name, v in (PLAIN | changed).items() if v is not None}
+    assert admission.refuses(environ) is expected
 
 
 def test_probes_never_wait(held: Held) -> None:
