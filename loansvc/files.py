@@ -1,15 +1,21 @@
-"""Files: written whole or not at all, and still there after a crash."""
+"""Files: written whole or not at all, and still there after a crash; or in memory, and gone."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import secrets
+import shutil
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
-from shutil import copyfile
 from typing import IO, Any
+
+MEMORY = Path("/dev/shm")  # noqa: S108  # a name is drawn there, for its owner alone
+NEW_SECONDS = 60.0  # a folder that is younger may be about to be held
 
 
 def write_whole(
@@ -65,6 +71,18 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_room(file: Path, n_bytes: int) -> None:
+    """Make a file of that many zeros, its place on the disk or in memory taken.
+
+    Whoever maps a file that lacks its place is killed where there is none left (SIGBUS).
+
+    Raises:
+        OSError: there is no such room.
+    """
+    with file.open("xb") as made:
+        os.posix_fallocate(made.fileno(), 0, n_bytes)
+
+
 @contextmanager
 def in_turn(file: IO[Any]) -> Iterator[None]:
     """Read an open file while nobody appends to it: who does holds its lock (`flock`)."""
@@ -78,7 +96,7 @@ def in_turn(file: IO[Any]) -> Iterator[None]:
 def copy_in_turn(source: Path, target: Path) -> None:
     """Copy a file to which others append, with nothing half written at its end."""
     with source.open("rb") as file, in_turn(file):
-        copyfile(source, target)
+        shutil.copyfile(source, target)
 
 
 @contextmanager
@@ -90,3 +108,48 @@ def alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@cache
+def folder_in_memory(prefix: str, *, n_bytes: int) -> Path:
+    """The folder of this process with that prefix, made at the first call, for its owner alone.
+
+    It is held for as long as this process or a child of it lives. Those that nobody holds, because
+    theirs was killed, are removed on the way. Where there is no room in memory for that many bytes,
+    it lies among the temporary files.
+    """
+    parent = Path(tempfile.gettempdir())
+    if os.access(MEMORY, os.W_OK):
+        for folder in MEMORY.glob(f"{prefix}*"):
+            _remove_abandoned(folder)
+        parent = MEMORY if shutil.disk_usage(MEMORY).free > n_bytes else parent
+    made = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    _hold(made)
+    return made
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove a folder unless somebody holds it, or is about to."""
+    with suppress(OSError):  # it is held, another user's, or gone already
+        about = folder.lstat()
+        if about.st_uid == os.getuid() and time.time() - about.st_mtime > NEW_SECONDS:
+            descriptor = _hold(folder)
+            try:
+                shutil.rmtree(folder)
+            finally:
+                os.close(descriptor)
+
+
+def _hold(folder: Path) -> int:
+    """Hold a folder until the descriptor is closed, here and in every child.
+
+    Raises:
+        OSError: somebody else does.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor

@@ -162,21 +162,32 @@ class Underwriting:
             ledger.find("", "")
 
     def decide(
-        self, application: Application, *, client: str, watch: Watch | None = None
-    ) -> tuple[Recorded, bool]:
+        self, application: Application, *, client: str, watch: Watch | None = None,
+        stage: Callable[[str], None] = lambda _name: None,
+    ) -> tuple[Recorded, bool]:  # fmt: skip
         """The recorded decision, and whether it is new.
 
         The same application again gives the recorded one; the same id with other content is
-        refused. On return the decision is on disk. `watch`: on probing by this client.
+        refused. On return the decision is on disk. `watch`: on probing by this client. `stage` is
+        told what begins, for whoever takes the time: wait, decide, commit, answer.
 
         Raises:
             ApplicationIdReused, Erased, InvalidApplication, NoEditionInForce, ProbingLimit,
             LedgerUnavailable
         """
         derived = self.derive(application, watch=watch)
-        return self.ledger.write(
-            lambda ledger: self.decide_within(ledger, derived, client=client, watch=watch)
-        )
+
+        def work(ledger: Writing) -> tuple[Recorded, bool]:
+            stage("decide")
+            try:
+                return self.decide_within(ledger, derived, client=client, watch=watch)
+            finally:
+                stage("commit")
+
+        stage("wait")
+        made = self.ledger.write(work)
+        stage("answer")
+        return made
 
     def derive(self, application: Application, *, watch: Watch | None = None) -> Derived:
         """What `decide_within` needs and no transaction: in one, everybody else waits for it."""

@@ -24,7 +24,7 @@ from loansvc.ledger.ciphers import INTERNATIONAL
 from loansvc.ledger.copying import Progress, copy_into
 from loansvc.ledger.entries import Reading, Writing
 from loansvc.ledger.fund import rebuild
-from loansvc.ledger.group_commit import GroupCommit, Round
+from loansvc.ledger.group_commit import GroupCommit, Round, Told
 from loansvc.ledger.migrating import migrate
 from loansvc.ledger.older import missing_from
 from loansvc.ledger.sealing import Subject
@@ -160,6 +160,10 @@ class Ledger:
     def vault(self) -> Vault:
         """The outer keys of now."""
         return self._vault.refresh()
+
+    def on_commit(self, tell: Told) -> None:
+        """Tell of every commit from now on: how many writers shared it, and its seconds."""
+        self._writers.tell = tell
 
     def close(self) -> None:
         """Give every connection back."""

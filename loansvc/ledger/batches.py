@@ -74,6 +74,19 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """Batches that are not over, by state; their rows that are not, and when the oldest came.
+
+    `n_workers`: how many hold one of them.
+    """
+
+    batches: dict[str, int]
+    n_rows: int
+    oldest: str
+    n_workers: int
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A row: its application while it waits, afterwards what became of it; `person`: whose it is.
 
@@ -343,6 +356,28 @@ class Batches:
         for found in self._connection.execute(query):
             document = key.unseal(found.sealed, _label(of, found.row, found.status))
             yield Row(found.row, found.status, document)
+
+
+def queue(connection: Connection, *, at: int) -> Queue:
+    """What waits, of every client, at that moment in milliseconds."""
+    n_over = _B.n_approve + _B.n_refer + _B.n_decline + _B.n_refused
+    query = (
+        select(_B.state, func.count(), func.sum(_B.n_rows - n_over), func.min(_B.received_at))
+        .where(_B.state.in_(OPEN))
+        .group_by(_B.state)
+    )
+    found = connection.execute(query).all()
+    counted = {state: n_batches for state, n_batches, _, _ in found}
+    return Queue(
+        batches={state: counted.get(state, 0) for state in OPEN},
+        n_rows=sum(int(n_rows) for _, _, n_rows, _ in found),
+        oldest=min((first for *_, first in found), default=""),
+        n_workers=connection.execute(
+            select(func.count(func.distinct(_B.leased_by))).where(
+                _B.leased_by != "", _B.leased_until > at
+            )
+        ).scalar_one(),
+    )
 
 
 def new_worker() -> str:

@@ -19,6 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import TypeVar, cast
 
 from sqlalchemy import Connection, Engine, text
@@ -33,6 +34,7 @@ MOST_SECONDS = 0.05  # after which a group takes no further block
 LONGEST_COMMIT_SECONDS = 30  # after which its result counts as unknown
 
 T = TypeVar("T")
+Told = Callable[[int, float], None]  # of a commit: how many blocks shared it, and its seconds
 MARK = Prepared(text("SAVEPOINT block"))
 RELEASE = Prepared(text("RELEASE SAVEPOINT block"))
 UNDO = Prepared(text("ROLLBACK TO SAVEPOINT block"))
@@ -49,6 +51,7 @@ class _Group:
         self.undone = False  # the only block was refused: there is nothing to commit
         self.failure: DBAPIError | None = None
         self.ended_well = False
+        self.commit_seconds: float | None = None  # until it was on disk
         self.done = threading.Event()
         self.served: list[_Waiter] = []  # whose work was done by another thread
 
@@ -89,7 +92,9 @@ class _Group:
             if self.failure is None and self.undone:
                 self.transaction.rollback()
             elif self.failure is None:
+                began = time.perf_counter()
                 self.transaction.commit()
+                self.commit_seconds = time.perf_counter() - began
             self.ended_well = self.failure is None
         except DBAPIError as error:
             self.failure = error
@@ -107,6 +112,7 @@ class _Waiter:
 
     def __init__(self, work: Callable[[Connection], object] | None = None) -> None:
         self.work = work
+        self._context = copy_context() if work else None
         self.is_served = False
         self.result: object = None
         self.error: BaseException | None = None
@@ -126,10 +132,12 @@ class _Waiter:
     def serve(self, group: _Group) -> None:
         """Do its work in a block of that group."""
         assert self.work is not None
+        assert self._context is not None
         self.is_served = True
         try:
             with group.block() as connection:
-                self.result = self.work(connection)
+                # In whichever thread: what it logs is of the request that asked for it.
+                self.result = self._context.run(self.work, connection)
         except BaseException as error:  # raised again in the thread that asked for the work
             if isinstance(error, DBAPIError):
                 group.failure = error
@@ -159,6 +167,7 @@ class GroupCommit:
         self._waiting: deque[_Waiter] = deque()
         self._busy = False
         self._rounds: dict[int, Round] = {}  # by thread, each touched by its own alone
+        self.tell: Told = lambda _n_blocks, _seconds: None
 
     @contextmanager
     def round(self) -> Iterator[Round]:
@@ -283,6 +292,8 @@ class GroupCommit:
                 self._pass_on(None)
                 for waiter in group.served:
                     waiter.go(group)
+            if group.commit_seconds is not None:
+                self.tell(group.n_blocks, group.commit_seconds)
         if not group.done.wait(LONGEST_COMMIT_SECONDS):
             raise LedgerUnavailable
         if not group.ended_well:

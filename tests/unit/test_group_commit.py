@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,27 @@ def test_those_who_wait_share_one_commit(store: Store, pool: ThreadPoolExecutor)
         queued(store, 8)
     wait([first, *others])
     assert (store.lines(), store.n_commits) == (list(range(1, 10)), 1)
+
+
+ASKED_BY: ContextVar[int] = ContextVar("asked_by")
+
+
+def test_work_is_done_in_the_context_of_who_asked_for_it(tmp_path: Path) -> None:
+    """Whoever does it: what is logged there names the request that it was done for."""
+    found: list[tuple[int, int]] = []
+
+    def add(line: int) -> None:
+        ASKED_BY.set(line)
+        made.add(line, then=lambda: found.append((line, ASKED_BY.get())))
+
+    made = Store(tmp_path, WAYS["works"])
+    with ThreadPoolExecutor(8) as pool:
+        with first_in_its_block(made, pool):
+            others = [pool.submit(add, line) for line in range(2, 6)]
+            queued(made, 4)
+        wait(others)
+    made.engine.dispose()
+    assert sorted(found) == [(line, line) for line in range(2, 6)]
 
 
 def test_nobody_leaves_before_the_commit(store: Store, pool: ThreadPoolExecutor) -> None:
