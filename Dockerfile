@@ -4,7 +4,7 @@
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
 
 FROM ${PYTHON_IMAGE} AS builder
-# With the drivers of PostgreSQL and Redis: --build-arg LOCK=postgres
+# With the drivers of PostgreSQL and Redis: --build-arg LOCK=postgres; and with spans: LOCK=otel
 ARG LOCK=serve
 WORKDIR /src
 # Two environments: what builds the wheel stays behind, and so does pip.

@@ -107,6 +107,9 @@ lock: ## Write the locks anew from pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml --extra postgres --extra redis --constraints requirements/build.txt \
 		--constraints requirements/serve.txt \
 		--output-file requirements/postgres.txt
+	$(LOCK) pyproject.toml --extra otel --extra postgres --extra redis \
+		--constraints requirements/build.txt --constraints requirements/postgres.txt \
+		--output-file requirements/otel.txt
 	$(LOCK) pyproject.toml --extra fast --constraints requirements/build.txt \
 		--constraints requirements/serve.txt \
 		--output-file requirements/fast.txt
@@ -117,7 +120,7 @@ lock: ## Write the locks anew from pyproject.toml (needs uv)
 		--constraints requirements/train.txt \
 		--output-file requirements/portfolio.txt
 	$(LOCK) pyproject.toml --extra dev --constraints requirements/build.txt \
-		--constraints requirements/train.txt --constraints requirements/postgres.txt \
+		--constraints requirements/train.txt --constraints requirements/otel.txt \
 		--constraints requirements/portfolio.txt --constraints requirements/fast.txt \
 		--output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --extra spark --group spark-tests --constraints requirements/build.txt \

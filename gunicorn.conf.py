@@ -8,14 +8,27 @@ clients cannot hold the service; put a buffering proxy in front where clients ar
 import gc
 import importlib
 import os
+import shutil
 import signal
 import socket
 import sys
+from itertools import count
 from typing import Any
 
+from loansvc.files import folder_in_memory, make_room
 from loansvc.settings import Settings
 
 _settings = Settings.from_environment()
+# What a worker counts: some 170 bytes for each endpoint and outcome, and each bucket of each.
+COUNTS_BYTES = 256 * 1024
+# A file of each kind for the master, the workers, and those that take over from them.
+_COUNTS = [f"{kind}_{place}.db" for kind in ("counter", "histogram")
+           for place in range(2 * _settings.workers + 1)]  # fmt: skip
+_folder = folder_in_memory("loansvc-metrics-", n_bytes=COUNTS_BYTES * len(_COUNTS))
+_folder.mkdir(mode=0o700, exist_ok=True)  # at a HUP somebody may have tidied it away
+for _name in _COUNTS:
+    if not (_folder / _name).exists():  # else this is a HUP
+        make_room(_folder / _name, COUNTS_BYTES)
 
 wsgi_app = "loansvc.web:create_app()"
 bind = _settings.address
@@ -49,6 +62,7 @@ def on_starting(arbiter: Any) -> None:
     Whoever is forked has the program already: a worker reads editions alone, within a moment.
     """
     importlib.import_module("loansvc.web")
+    importlib.import_module("loansvc.web.metrics").share(str(_folder))
     gc.freeze()  # so that its pages stay shared
     # For a USR2: gunicorn would run its own file, beside which its `http` hides Python's.
     arbiter.START_CTX["args"] = [sys.executable, "-m", "gunicorn", *sys.argv[1:]]
@@ -62,6 +76,22 @@ def on_starting(arbiter: Any) -> None:
             reload()
 
     arbiter.handle_hup = checked
+
+
+def pre_fork(arbiter: Any, worker: Any) -> None:
+    """Give a worker the first place for its counts that no other has."""
+    taken = {one.metrics_place for one in arbiter.WORKERS.values()}
+    worker.metrics_place = next(place for place in count(1) if place not in taken)
+
+
+def post_fork(_arbiter: Any, worker: Any) -> None:
+    """Let the worker count in its place."""
+    importlib.import_module("loansvc.web.metrics").take_place(worker.metrics_place)
+
+
+def on_exit(_arbiter: Any) -> None:
+    """Remove what was counted: a service that starts again counts from nothing."""
+    shutil.rmtree(_folder, ignore_errors=True)
 
 
 def _refusal() -> str:

@@ -16,6 +16,7 @@
     ├── Erased                    its person was erased                   410
     ├── Unauthenticated, Forbidden                                        401, 403
     │   └── UnknownCredential     right in form, and it opens nothing
+    ├── MetricsForbidden          /metrics, from elsewhere                403
     ├── QuotaExceeded, TooManyTries   too much within a minute            429
     ├── ProbingLimit              too many variants of one person         429
     ├── LedgerUnavailable         the ledger could not be written         503
@@ -306,6 +307,19 @@ class Forbidden(LoanError):
 
     def __init__(self, scope: str) -> None:
         super().__init__(f"This key lacks the scope '{scope}'. Ask for a key that has it.")
+
+
+class MetricsForbidden(LoanError):
+    """/metrics was asked for from an address that may not read it, or from nobody knows where."""
+
+    code = "metrics_forbidden"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Metrics are read from the addresses that LOANSVC_METRICS names. "
+            "Ask whoever runs this service to add yours."
+        )
 
 
 class QuotaExceeded(LoanError):

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ WAYS = ("key", "signature", "token")
 _PUBLIC_URL = re.compile(
     r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?", re.ASCII
 )
+Network = IPv4Network | IPv6Network
+NOBODY = "none"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -112,6 +115,13 @@ class Settings:
         default="", metadata=_about("where clients reach it, if not at its own address")
     )
     log_level: str = field(default="info", metadata=_about("debug, info, warning or error"))
+    log_requests: str = field(
+        default="no", metadata=_about("yes: a line of the log for each request")
+    )
+    metrics: str = field(
+        default="127.0.0.0/8,::1",
+        metadata=_about("addresses and networks that may read /metrics, or none"),
+    )
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -142,13 +152,21 @@ class Settings:
             raise SetupRefused(f"{PREFIX}WORKER must be one of {', '.join(WORKERS)}.")
         if values.get("cryptography", CRYPTOGRAPHY[0]) not in CRYPTOGRAPHY:
             raise SetupRefused(f"{PREFIX}CRYPTOGRAPHY must be one of {', '.join(CRYPTOGRAPHY)}.")
+        if values.get("log_requests", "no") not in ("yes", "no"):
+            raise SetupRefused(f"{PREFIX}LOG_REQUESTS must be yes or no.")
         _check_access(values)
+        _networks(values.get("metrics", NOBODY))
         return cls(**values)
 
     @property
     def ways(self) -> tuple[str, ...]:
         """What clients may come with, of WAYS."""
         return tuple(way.strip() for way in self.access.split(","))
+
+    @property
+    def metrics_networks(self) -> tuple[Network, ...]:
+        """Where /metrics may be read from."""
+        return _networks(self.metrics)
 
     @property
     def url(self) -> str:
@@ -185,11 +203,29 @@ def _check_access(values: Mapping[str, Any]) -> None:
         raise SetupRefused(f"{PREFIX}PUBLIC_URL must be like https://credit.example.cn")
 
 
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        named = [] if text == NOBODY else text.split(",")
+        return tuple(ip_network(one.strip()) for one in named)
+    except ValueError:
+        raise SetupRefused(
+            f"{PREFIX}METRICS must be {NOBODY}, or addresses and networks such as "
+            "127.0.0.0/8,10.1.2.3"
+        ) from None
+
+
 def shipped(name: str) -> Path:
     """What comes with loansvc: inside the package in a wheel, beside it in a checkout."""
     package = Path(__file__).parent
     inside = package / name
     return inside if inside.exists() else package.parent / name
+
+
+def wants_spans(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the variables of OpenTelemetry name a place for spans; the rest of them it reads."""
+    names = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    is_off = environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    return any(environ.get(name) for name in names) and not is_off
 
 
 def _is_service_link(name: str, text: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,15 @@ from typing import Any
 import pytest
 
 KINDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(autouse=True)
+def hooks() -> Iterator[None]:
+    """What `logs.install` takes over of a process is given back: pytest itself looks there."""
+    before = threading.excepthook
+    yield
+    threading.excepthook = before
+    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from loansvc.probing import Watch
 from loansvc.registry import Registry
 from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting, new_id
-from loansvc.web.logs import PatientHandler
+from loansvc.web import logs
 from loansvc.web.schemas import load_application
 from loansvc.webhooks.working import Delivering
 
@@ -41,7 +41,7 @@ def worker(*, once: bool) -> None:
     # Before any thread starts; looked at between pieces, so that none is interrupted by a handler.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     settings = Settings.from_environment()
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[PatientHandler()])
+    logs.install(settings.log_level)
     root = Underwriting.open(settings)
     root.check_ready()
     log.info("worker: batches of %s", settings.home.absolute())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import re
 import secrets
@@ -16,11 +15,22 @@ from loansvc.errors import Overloaded
 from loansvc.identifiers import holds_id_number
 from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting
-from loansvc.web import api, batches, docs, outcomes, privacy, probes, problems, receipts, reviews
+from loansvc.web import (
+    api,
+    batches,
+    docs,
+    logs,
+    metrics,
+    outcomes,
+    privacy,
+    probes,
+    problems,
+    receipts,
+    reviews,
+    timing,
+)
 from loansvc.web.access import Access
 from loansvc.web.admission import Admission
-from loansvc.web.logs import PatientHandler
-from loansvc.web.probes import Readiness
 from loansvc.web.requests import check_host
 from loansvc.web.strict_json import MOST_BYTES
 
@@ -63,8 +73,7 @@ def create_app(
     """
     if underwriting is None:
         settings = settings or Settings.from_environment()
-        logging.basicConfig(level=settings.log_level.upper(), handlers=[PatientHandler()])
-        logging.getLogger("alembic").setLevel(logging.WARNING)
+        logs.install(settings.log_level, requests=settings.log_requests == "yes")
         underwriting = Underwriting.open(settings)
         underwriting.check_ready()
     app = _App("loansvc.web", static_folder=None)
@@ -74,13 +83,13 @@ def create_app(
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # would answer 308 in HTML, with the path in it
     app.extensions["underwriting"] = underwriting
+    underwriting.ledger.on_commit(metrics.note_commit)
     app.before_request(_name_request)
     app.before_request(check_host)
     app.after_request(_finish_response)
     problems.install(app, chance)
     app.refuses = partial(_refused_early, Admission.install(app, settings or Settings()), chance)
-    app.extensions["readiness"] = Readiness(underwriting)
-    app.register_blueprint(probes.blueprint)
+    probes.install(app, underwriting, settings or Settings())
     Access.install(app, underwriting, settings or Settings())
     app.register_blueprint(api.blueprint)
     app.register_blueprint(outcomes.blueprint)
@@ -94,6 +103,7 @@ def create_app(
 
 def _name_request() -> None:
     g.request_id = _named(request.environ)
+    timing.begin(g.request_id)
 
 
 def _named(environ: WSGIEnvironment) -> str:
@@ -110,6 +120,7 @@ def _refused_early(
     request_id = _named(environ)
     response = problems.problem(Overloaded(), chance, request_id)
     response.headers.add("X-Request-Id", request_id)
+    timing.end_early(environ, request_id, response, Overloaded.code)
     return response
 
 
@@ -124,4 +135,5 @@ def _finish_response(response: Response) -> Response:
     if not isinstance(response, problems.Answer):  # which has them from the start
         for name, value in problems.SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
+    timing.finish(response)  # last of all that is done with an answer, for it is the first here
     return response

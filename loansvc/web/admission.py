@@ -20,6 +20,7 @@ from loansvc.errors import Overloaded
 from loansvc.settings import Settings
 from loansvc.web.requests import body_bytes, is_from, is_streamed
 from loansvc.web.strict_json import MOST_BYTES
+from loansvc.web.timing import timing
 
 log = logging.getLogger("loansvc.web")
 LONGEST_WAIT_SECONDS = 0.3
@@ -28,7 +29,7 @@ LOG_EVERY_SECONDS = 1.0
 MOST_UPLOADS = 4  # at once: each holds a thread while it comes
 PATIENCE_SECONDS, PAUSE_SECONDS = 5.0, 0.05  # of a part of a long request
 # What answers without waiting: nothing here writes, and readiness keeps its answer for a second.
-PROBES = frozenset({"probes.healthz", "probes.readyz", "probes.version"})
+PROBES = frozenset({"probes.healthz", "probes.readyz", "probes.version", "probes.scrape"})
 PLACED = "loansvc.placed"  # in the environ of a request that a queue of its server has let in
 UPLOADS = "/v1/batches"  # whose bodies are read as they come, and have places of their own
 _START = re.compile(r"t=([0-9]{10}(?:\.[0-9]{1,6})?)", re.ASCII)
@@ -83,6 +84,7 @@ class Admission:
             self.note_refusal()
             raise Overloaded
         g.admitted = not is_placed
+        timing().stage("read")
 
     def refuses(self, environ: Mapping[str, Any]) -> bool:
         """Whether a request is refused without a look at more of it; noted, if so.

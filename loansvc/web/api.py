@@ -33,6 +33,7 @@ from loansvc.web.presentation import (
 from loansvc.web.problems import answer
 from loansvc.web.requests import json_document, query_of
 from loansvc.web.schemas import StrictSchema, flat_errors, load_application
+from loansvc.web.timing import timing
 
 blueprint = Blueprint("api", __name__)
 MOST_ROWS = 100
@@ -80,8 +81,12 @@ DecisionsQuerySchema = StrictSchema.from_dict(
 @requires("decide")
 def decide() -> Response:
     """Decide and record: 201 new, 200 the same application again."""
+    timed = timing()
     application = _application(json_document())
-    recorded, is_new = underwriting().decide(application, client=client(), watch=watch())
+    recorded, is_new = underwriting().decide(
+        application, client=client(), watch=watch(), stage=timed.stage
+    )
+    timed.outcome = str(recorded.decision["outcome"]) if is_new else "replayed"
     response = answer(recorded.answer(), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
     if is_new:
         response.headers["Location"] = f"/v1/decisions/{recorded.entry.application_id}"
@@ -105,7 +110,9 @@ def preview() -> Response:
     application = _application(document)
     role = override.get("role") or "champion"
     on = override.get("on")
-    return answer(underwriting().preview(application, on=on, role=role, watch=watch()))
+    previewed = underwriting().preview(application, on=on, role=role, watch=watch())
+    timing().outcome = str(previewed["outcome"])
+    return answer(previewed)
 
 
 @blueprint.get("/v1/decisions")

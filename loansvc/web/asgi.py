@@ -24,8 +24,10 @@ from loansvc.web import request_id_of
 from loansvc.web.arrivals import HEADER_SECONDS, LOOK_EVERY_SECONDS
 from loansvc.web.bridge import Bridge
 from loansvc.web.lines import MOST_PASSING_SECONDS
+from loansvc.web.metrics import Ended, note_request
 from loansvc.web.problems import our_mistake
 from loansvc.web.replies import refusal
+from loansvc.web.timing import NONE
 from loansvc.web.worker import kept, not_http, started_again
 
 LAST_SECONDS = 2.0  # of an idle connection when the worker stops: a request may be on its way
@@ -106,6 +108,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
 
     def _refuse(self, error: LoanError) -> None:
         reply = refusal(error, request_id_of(""))
+        note_request(Ended(NONE, reply.status, reply.code))
         lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}".encode()]
         lines += [b"%b: %b" % field for field in (*reply.headers, (b"Connection", b"close"))]
         self._safe_write(b"\r\n".join((*lines, b"", reply.body)))

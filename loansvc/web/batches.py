@@ -172,7 +172,8 @@ def _told(
             with admission.turn():
                 some = look(first=some[-1].row + 1, limit=min(limit - n_told, ROWS_AT_ONCE))
         except LoanError as error:
-            log.warning("request %s: results end early: %s", request_id, error.code)
+            about = {"request_id": request_id, "code": error.code}
+            log.warning("results end early", extra=about)
             return
 
 

@@ -25,6 +25,7 @@ from loansvc.web.replies import Environ, Reply, refusal, reply_of
 from loansvc.web.requests import STREAMED
 from loansvc.web.rounds import Rounds
 from loansvc.web.strict_json import MOST_BYTES
+from loansvc.web.timing import NONE, TIMING, Timing
 from loansvc.web.worker import BODY_SECONDS
 
 Send = Callable[[Message], Awaitable[None]]
@@ -76,12 +77,15 @@ class Bridge:
         endpoint = self._endpoints.get(asked, "")  # of an address without parameters
         environ["wsgi.input"] = body = await self._body(environ, endpoint, receive)
         request_id = environ[NAMED] = request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
+        timing = environ[TIMING] = Timing(endpoint or NONE, request_id)
         try:
             if environ.get("HTTP_EXPECT", CONTINUE).lower() != CONTINUE:
                 raise InvalidRequest("Nothing is expected here but 100-continue.", code="not_http")
             reply = await self._reply(environ, endpoint, request_id)
         except (InvalidRequest, Overloaded) as error:
             reply = refusal(error, request_id)
+        timing.outcome = reply.code or timing.outcome
+        timing.finish(reply.status)
         await send({"type": "http.response.start", "status": reply.status,
                     "headers": [SERVER, *reply.headers]})  # fmt: skip
         await self._send_body(reply, send)

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from loansvc.errors import LedgerUnavailable, LoanError, Overloaded
 from loansvc.web.strict_json import too_large
+from loansvc.web.timing import timing
 
 log = logging.getLogger("loansvc.web")
 RETRY_AFTER_SECONDS = (1, 5)  # drawn between the two, so that callers do not all come back at once
@@ -38,7 +39,13 @@ class Answer(Response):
 
 def answer(document: Any, status: int = 200, *, media_type: str = "application/json") -> Response:
     """A JSON response; nothing that is answered may be kept by a cache on the way."""
-    body = orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+    return plain(
+        orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE), status, media_type=media_type
+    )
+
+
+def plain(body: bytes, status: int = 200, *, media_type: str) -> Response:
+    """A response of these bytes; likewise never kept."""
     given = {"Content-Type": media_type, "Cache-Control": "no-store", **SECURITY_HEADERS}
     return Answer(body, status, Headers(given))
 
@@ -74,17 +81,21 @@ def problem(error: LoanError, chance: Chance, request_id: str) -> Response:
 def install(app: Flask, chance: Chance) -> None:
     """Let every error of the app leave as a problem document."""
 
+    def refused(error: LoanError) -> Response:
+        timing().outcome = error.code
+        return problem(error, chance, g.request_id)
+
     @app.errorhandler(LoanError)
     def on_refusal(error: LoanError) -> Response:
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, Overloaded):
             log_refusal(error, g.request_id)
-        return problem(error, chance, g.request_id)
+        return refused(error)
 
     @app.errorhandler(HTTPException)
     def on_http_error(error: HTTPException) -> Response:
         if isinstance(error, RequestEntityTooLarge):
-            return problem(too_large(), chance, g.request_id)
-        response = problem(_from_http(error), chance, g.request_id)
+            return refused(too_large())
+        response = refused(_from_http(error))
         for name, value in error.get_headers():
             if name == "Allow":
                 response.headers[name] = value
@@ -92,8 +103,8 @@ def install(app: Flask, chance: Chance) -> None:
 
     @app.errorhandler(Exception)
     def on_our_mistake(error: Exception) -> Response:
-        log.error("request %s failed", g.request_id, exc_info=error)
-        return problem(our_mistake(), chance, g.request_id)
+        log.error("request failed", exc_info=error)
+        return refused(our_mistake())
 
 
 def our_mistake() -> LoanError:
@@ -107,13 +118,14 @@ def our_mistake() -> LoanError:
 
 def log_refusal(error: LoanError, request_id: str) -> None:
     """One line for what passes by itself: a full disk would else fill the log's as well."""
+    about = {"request_id": request_id, "code": error.code}
     if error.status != HTTPStatus.SERVICE_UNAVAILABLE:
-        log.error("request %s: %s", request_id, error.code, exc_info=error)
+        log.error("request refused: %s", error.detail, extra=about, exc_info=error)
         return
     cause = error.__cause__ if isinstance(error, LedgerUnavailable) else None
     # As the driver says it, without the statement; a second line may hold values of a row.
     said = str(getattr(cause, "orig", None) or cause or error.detail).partition("\n")[0]
-    log.error("request %s: %s: %s", request_id, error.code, said)
+    log.error("request refused: %s", said, extra=about)
 
 
 def _from_http(error: HTTPException) -> LoanError:

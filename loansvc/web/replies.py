@@ -17,12 +17,17 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer; `rest` comes after the body, piece by piece, where its length is not known."""
+    """An answer; `rest` comes after the body, piece by piece, where its length is not known.
+
+    `code`: of the refusal that it is, where the application was not asked or its word was taken
+    back.
+    """
 
     status: int
     headers: Headers
     body: bytes
     rest: Iterator[bytes] | None = None
+    code: str = ""
 
 
 def reply_of(application: Application, environ: Environ) -> Reply:
@@ -48,7 +53,8 @@ def refusal(error: LoanError, request_id: str) -> Reply:
     """The reply that refuses a request without asking the application."""
     response = problem(error, random.randint, request_id)
     response.headers.add("X-Request-Id", request_id)
-    return Reply(response.status_code, _as_bytes(response.headers), response.get_data())
+    headers = _as_bytes(response.headers)
+    return Reply(response.status_code, headers, response.get_data(), code=error.code)
 
 
 def _as_bytes(headers: Iterable[tuple[str, str]]) -> Headers:

@@ -21,6 +21,7 @@ from loansvc.ledger import Ledger
 from loansvc.web.admission import LONGEST_WAIT_SECONDS, Admission
 from loansvc.web.problems import log_refusal, our_mistake
 from loansvc.web.replies import Application, Environ, Reply, refusal, reply_of
+from loansvc.web.timing import TIMING
 
 log = logging.getLogger("loansvc.web")
 MOST_REQUESTS = 32  # of a round: the first of them waits for the last
@@ -119,9 +120,13 @@ class Rounds:
             self._admission.note_refusal()
             return refusal(Overloaded(), asked.request_id)
         try:
-            return reply_of(self._application, asked.environ)
+            reply = reply_of(self._application, asked.environ)
+            if TIMING in asked.environ:
+                asked.environ[TIMING].stage("commit")  # which all of the round wait for
+            return reply
         except Exception as error:
-            log.error("request %s failed", asked.request_id, exc_info=error)
+            about = {"request_id": asked.request_id}
+            log.error("request failed", extra=about, exc_info=error)
             return refusal(our_mistake(), asked.request_id)
 
     def _take_back(

@@ -23,10 +23,14 @@ from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.http.errors import ParseException
 
 from loansvc.errors import InvalidRequest, LoanError
+from loansvc.settings import wants_spans
+from loansvc.web import tracing
 from loansvc.web.arrivals import HEADER_SECONDS, LOOK_EVERY_SECONDS, PollingWorker
 from loansvc.web.checkpointing import checkpoints_made
-from loansvc.web.logs import PatientHandler
+from loansvc.web.logs import PatientHandler, json_lines
+from loansvc.web.metrics import Ended, counting, note_request
 from loansvc.web.problems import problem_document
+from loansvc.web.timing import NONE
 
 HEAD = (
     "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
@@ -83,23 +87,27 @@ def started_again(log: Any) -> Iterator[None]:
 
 @contextmanager
 def kept(app: Flask) -> Iterator[None]:
-    """While an app serves: checkpoints of its ledger are made, and in the end it is closed.
+    """While an app serves: checkpoints of its ledger are made, spans sent; then it is closed.
 
     The last worker to close it leaves SQLite's log within its file.
     """
     root = app.extensions["underwriting"]
-    with closing(root.ledger), checkpoints_made(root.ledger, root.clock):
+    with (
+        closing(root.ledger), checkpoints_made(root.ledger, root.clock),
+        counting(), tracing.exporting(is_asked=wants_spans()),
+    ):  # fmt: skip
         yield
 
 
 def not_http(log: Any, why: str) -> bytes:
     """The answer to what cannot be read; neither it nor the log quotes any of it."""
     request_id = secrets.token_hex(8)
-    log.warning("request %s is not HTTP: %s", request_id, why)
+    log.warning("request is not HTTP: %s", why, extra={"request_id": request_id})
     refusal = InvalidRequest(
         "The request is not well-formed HTTP/1.1. Check its headers and its Content-Length.",
         code="not_http",
     )
+    note_request(Ended(NONE, refusal.status, refusal.code))
     body = json.dumps(problem_document(refusal, request_id)).encode()
     return HEAD.format(request_id=request_id, length=len(body)).encode() + body
 
@@ -146,9 +154,10 @@ class Worker(PollingWorker):
 
 
 class Logger(GunicornLogger):  # type: ignore[misc]  # gunicorn ships no types
-    """gunicorn's own log through the same kind of handler."""
+    """gunicorn's own log in the same lines, through the same kind of handler."""
 
     def _set_handler(self, log: Any, output: Any, fmt: Any, stream: Any = None) -> None:
+        fmt = fmt if log is self.access_log else json_lines()
         super()._set_handler(log, output, fmt, stream)
         plain = self._get_gunicorn_handler(log)
         if output == "-" and stream is None and plain is not None:

@@ -142,7 +142,7 @@ def test_only_what_a_full_service_would_refuse_anyway_is_refused_early(
 
 
 def test_probes_never_wait(held: Held) -> None:
-    for path in ("/healthz", "/readyz", "/version"):
+    for path in ("/healthz", "/readyz", "/version", "/metrics"):
         assert held.api.get(path, key="").status_code == 200
 
 
@@ -216,7 +216,8 @@ def test_a_full_disk_is_one_line_of_the_log_without_the_statement(
     is_problem(narrow.get("/v1/decisions"), 503, "ledger_unavailable")
     [record] = caplog.records
     line = record.getMessage()
-    assert line.endswith(": ledger_unavailable: database or disk is full")
+    assert line.endswith(": database or disk is full")
+    assert record.__dict__["code"] == "ledger_unavailable"
     assert (record.exc_info, "of a" in line) == (None, False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import shutil
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from loansvc.errors import LedgerDamaged
+from loansvc.web.logs import json_lines
 from tests.contract.conftest import Api, is_problem
 from tests.contract.test_http_decisions import SECURITY_HEADERS
 from tests.small import a_document
@@ -148,12 +150,14 @@ def test_our_own_mistake_is_a_problem_that_tells_nothing(
         raise RuntimeError("the inside of the service")
 
     monkeypatch.setattr(api.root.registry, "in_force", broken)
+    caplog.handler.setFormatter(json_lines())
     response = api.post(a_document(1))
     body = is_problem(response, 500, "internal_error")
     assert "inside" not in response.text
     assert "Traceback" not in response.text
-    assert body["request_id"] in caplog.text
-    assert "the inside of the service" in caplog.text
+    line = json.loads(caplog.text)
+    assert (line["level"], line["request_id"]) == ("error", body["request_id"])
+    assert line["exception"].endswith("RuntimeError: the inside of the service")
     assert api.root.ledger.verify() == (1, [])  # the key alone
 
 

@@ -45,6 +45,11 @@ def test_serving_loads_nothing_of_the_workshop(name: str, tmp_path: Path) -> Non
     assert [module for module in WORKSHOP if module in loaded] == []
 
 
+def test_what_sends_spans_is_loaded_by_none_that_is_not_asked_to(tmp_path: Path) -> None:
+    loaded = loaded_by(SERVE_ONE_REQUEST, str(tmp_path))
+    assert [module for module in loaded if module.startswith("opentelemetry")] == []
+
+
 def test_nothing_of_ours_that_serves_loads_pickle() -> None:
     """SQLAlchemy imports pickle for columns we do not have; our own modules never name it."""
     found = [

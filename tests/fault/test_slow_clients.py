@@ -140,6 +140,7 @@ def test_behind_the_shipped_proxy_four_hundred_slow_callers_are_not_noticed(
         pytest.param(b"GARBAGE\r\n\r\n", 400, id="no HTTP"),
         pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 400,
                      id="an encoding that it does not know"),
+        pytest.param(b"GET /%6detrics/ HTTP/1.1\r\nHost: x\r\n\r\n", 403, id="metrics"),
         pytest.param(b"GET / HTTP/3.0\r\nHost: x\r\n\r\n", 400, id="another HTTP"),
     ],
 )  # fmt: skip

@@ -68,9 +68,12 @@ def test_a_database_password_is_never_listed() -> None:
         ("ACCESS", ["", "keys", "key,", "key;token", "none"], ["key", "signature, token"]),
         ("PUBLIC_URL", ["x.cn", "ftp://x.cn", "https://x.cn/", "https://x.cn/?a", "https://a b"],
          ["https://x.cn", "http://[::1]:80", "https://x.cn/loans"]),
+        ("METRICS", ["all", "10.1.2.3/8", "10.1.2.3,", "10.0.0.0/33", "None"],
+         ["none", "10.1.2.3", "10.0.0.0/8, ::1"]),
+        ("LOG_REQUESTS", ["true", "Yes", "1"], ["yes", "no"]),
     ],
 )  # fmt: skip
-def test_a_word_or_address_of_access_is_held_to_its_form(
+def test_a_word_or_address_is_held_to_its_form(
     name: str, wrong: list[str], right: list[str]
 ) -> None:
     for text in right:
