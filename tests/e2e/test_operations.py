@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.collector import Collector, collecting
 from tests.e2e.service import N_WORKERS, Service, an_example, wait_for
 from tests.small import small_models
 
+ROOT = Path(__file__).parents[2]
 WORKERS = ("threads", "asgi")
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
@@ -188,6 +190,17 @@ def test_what_every_worker_counted_is_told_and_outlives_it(service: Running) -> 
     wait_for("new workers", lambda: not old & set(service.workers()))
     decide(10)
     wait_for("all to be counted", all_counted)
+
+
+def test_every_metric_that_dashboard_and_rules_name_is_told(service: Running) -> None:
+    wait_for("a decision to be counted", lambda: decided(service) > 0)
+    told = {name for name, _ in scraped(service)}
+    told |= {family.name for family in text_string_to_metric_families(
+        service.get("/metrics", key="").body.decode())}  # fmt: skip
+    for path in ("deploy/grafana/loansvc.json", "deploy/prometheus/loansvc.rules.yml"):
+        named = set(re.findall(r"\bloansvc_[a-z_]+\b(?=[{\[ )]|\\?\")", (ROOT / path).read_text()))
+        assert len(named) > 5
+        assert named - told == set(), path
 
 
 def test_a_scrape_is_answered_while_all_are_busy(service: Running) -> None:
