@@ -25,7 +25,7 @@ LONGEST_NAME = 12  # characters; whatever is longer is no name
 ALIKE = 0.8  # how alike a key must be to be taken for one that is missing (1: the same)
 FIRST_YEAR, LAST_YEAR = 1900, 2999  # of a day in an edition: before and after it there are others
 COUNTY = "county"  # the `product` of registers and rates, which hold for every product
-ROLES = ("champion", "challenger")
+CHAMPION, CHALLENGER = ROLES = ("champion", "challenger")
 
 Content_co = TypeVar("Content_co", covariant=True)
 
@@ -52,6 +52,9 @@ class Edition(Generic[Content_co]):
     earlier document again for a later day is a rollback. `impact` says how far it moved recorded
     answers, `reason` why it was published all the same, `proposer` who asked for it; each is empty
     where nobody said.
+
+    Of a challenger alone: `until` is its last day, None for no end; `share_percent` of the
+    applicants are decided by it, whose buckets begin at `share_from_percent` (`decision.split`).
     """
 
     kind: str
@@ -66,6 +69,9 @@ class Edition(Generic[Content_co]):
     proposer: str = ""
     reason: str = ""
     impact: str = ""
+    until: date | None = None
+    share_percent: int = 0
+    share_from_percent: int = 0
 
 
 def digest_of(data: bytes) -> str:
@@ -83,14 +89,39 @@ def in_force(
     """The newest edition of that kind, product and role that has started; its first day counts.
 
     Raises:
-        NoEditionInForce: none has started by then.
+        NoEditionInForce: none has started by then, or every challenger has ended.
     """
     of_kind = [e for e in editions if (e.kind, e.product, e.role) == (kind, product, role)]
-    started = [e for e in of_kind if e.valid_from <= on]
+    started = not_ended(of_kind, on=on)
     if not started:
-        first = min((e.valid_from for e in of_kind), default=None)
+        first = min((e.valid_from for e in of_kind if e.valid_from > on), default=None)
         raise NoEditionInForce(kind, product, role, on, first=first)
     return max(started, key=lambda e: e.valid_from)
+
+
+def not_ended(publications: Iterable[Edition[Any]], *, on: date) -> list[Edition[Any]]:
+    """Those that have started and not ended, of each document the newest publication alone.
+
+    So a document published again, with another share or an earlier end, is spoken for anew from
+    that day. First and last day count. In the order in which the documents first started.
+    """
+    newest: dict[str, Edition[Any]] = {}
+    for one in sorted(publications, key=lambda e: e.valid_from):
+        if one.valid_from <= on:
+            newest[one.digest] = one
+    return [e for e in newest.values() if e.until is None or on <= e.until]
+
+
+def holding(editions: Iterable[Edition[Any]], *, on: date) -> list[Edition[Any]]:
+    """Those in force on a day: of each kind and product the champion, and every challenger."""
+    groups: dict[tuple[str, str, str], list[Edition[Any]]] = {}
+    for edition in editions:
+        groups.setdefault((edition.kind, edition.product, edition.role), []).append(edition)
+    found = []
+    for (_, _, role), group in groups.items():
+        started = sorted(not_ended(group, on=on), key=lambda e: e.valid_from)
+        found += started if role == CHALLENGER else started[-1:]
+    return found
 
 
 def to_text(document: Mapping[str, Any]) -> str:

@@ -17,7 +17,10 @@ from loansvc import decision as verb
 from loansvc import explanation
 from loansvc.application import PRODUCTS, Application, characteristics, from_record, to_record
 from loansvc.decision import Exposure
+from loansvc.decision.beside import beside_record
 from loansvc.decision.replay import differences
+from loansvc.decision.split import bucket_of, decider_of
+from loansvc.editions import Edition
 from loansvc.errors import (
     ApplicationIdReused,
     FieldError,
@@ -35,6 +38,7 @@ from loansvc.ledger.variants import Variant
 from loansvc.policy import Fund
 from loansvc.probing import Watch
 from loansvc.registry import Registry
+from loansvc.scorecard import Scorecard
 from loansvc.settings import Settings
 
 SHANGHAI = timezone(timedelta(hours=8))  # no summer time since 1991
@@ -73,13 +77,17 @@ def new_id(kind: str, at: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A decision as the ledger holds it; `acts`: what people did about it, where asked for."""
+    """A decision as the ledger holds it; `acts`: what people did about it, where asked for.
+
+    `beside`: what the other scorecards in force said (`decision/beside.py`); it is never answered.
+    """
 
     entry: Entry
     application: Application
     exposure: Exposure
     decision: dict[str, Any]
     acts: tuple[Act, ...] = ()
+    beside: tuple[dict[str, Any], ...] = ()
 
     def answer(self) -> dict[str, Any]:
         """The body that is answered: the decision and where it stands in the ledger."""
@@ -211,7 +219,7 @@ class Underwriting:
             return _same_again(_recorded(ledger, entry), derived.given), False
         application = derived.dated
         self._check_recent(application)
-        editions = self.registry.in_force(application.product, application.on)
+        editions, beside = self._deciding(ledger, application)
         subject = ledger.subject_for(application.applicant.id_number)
         at = self.clock()
         if watch is not None and derived.variant is not None:
@@ -219,11 +227,38 @@ class Underwriting:
         ledger.fund.lapse(stamp(at))
         exposure = exposure_of(ledger, subject, application, stamp(at))
         decision = verb.decide(application, editions, exposure, derived.values)
-        return self._record(ledger, subject, application, exposure, decision, client, at), True
+        others = [
+            beside_record(
+                verb.decide(application, replace(editions, scorecard=c), exposure, derived.values),
+                role=c.role,
+            )
+            for c in beside
+        ]
+        found = self._record(ledger, subject, application, exposure, decision, others, client, at)
+        return found, True
+
+    def _deciding(
+        self, ledger: Reading, application: Application
+    ) -> tuple[verb.Editions, list[Edition[Scorecard]]]:
+        """The editions that decide on this person, and the scorecards that are scored beside.
+
+        Raises:
+            NoEditionInForce
+        """
+        product, on = application.product, application.on
+        champion = self.registry.in_force(product, on)
+        challengers = self.registry.challengers(product, on)
+        if not any(c.share_percent for c in challengers):
+            return champion, list(challengers)
+        mark = ledger.vault.split_mark(application.applicant.id_number)
+        decider = decider_of(bucket_of(mark, salt=product), challengers)
+        deciding = decider or champion.scorecard
+        beside = [c for c in (champion.scorecard, *challengers) if c is not deciding]
+        return replace(champion, scorecard=deciding), beside
 
     def _record(
         self, ledger: Writing, subject: Subject, application: Application, exposure: Exposure,
-        decision: verb.Decision, client: str, at: datetime,
+        decision: verb.Decision, beside: list[dict[str, Any]], client: str, at: datetime,
     ) -> Recorded:  # fmt: skip
         decision_id = self._new_id(at)
         body = body_of(application, decision, decision_id=decision_id, decided_at=at)
@@ -231,6 +266,7 @@ class Underwriting:
             "application": to_record(application),
             "exposure": exposure.to_record(),
             "decision": body,
+            **({"beside": beside} if beside else {}),
         }
         entry = ledger.append(
             subject,
@@ -245,15 +281,16 @@ class Underwriting:
             tier=decision.guarantee.tier if decision.guarantee else "",
             **{kind: reference["digest"] for kind, reference in decision.editions.items()},
         )
-        return Recorded(entry, application, exposure, body)
+        return Recorded(entry, application, exposure, body, beside=tuple(beside))
 
     def preview(
-        self, application: Application, *, on: date | None = None, role: str = "champion",
+        self, application: Application, *, on: date | None = None, role: str | None = None,
         watch: Watch | None = None,
     ) -> dict[str, Any]:  # fmt: skip
         """The same answer, recorded nowhere.
 
-        `on`: as if applied on that day. `role`: by the challenger in force, if there is one.
+        `on`: as if applied on that day. `role`: by the champion, or by the newest challenger in
+        force, whoever would decide on this person.
 
         Raises:
             InvalidApplication, NoEditionInForce, ProbingLimit, LedgerUnavailable
@@ -261,9 +298,12 @@ class Underwriting:
         asked = replace(application, applied_on=on) if on else application
         derived = self.derive(asked, watch=watch)
         application, variant = derived.dated, derived.variant
-        editions = self.registry.in_force(application.product, application.on, role=role)
         at = self.clock()
         with self.ledger.reading() as ledger:
+            if role is None:
+                editions, _ = self._deciding(ledger, application)
+            else:
+                editions = self.registry.in_force(application.product, application.on, role=role)
             subject = ledger.find_subject(application.applicant.id_number)
             exposure = exposure_of(ledger, subject, application, stamp(at))
             is_new = watch and variant and watch.is_new(ledger, variant, at=at)
@@ -438,6 +478,7 @@ def recorded_of(entry: Entry, payload: dict[str, Any]) -> Recorded:
         application=from_record(payload["application"]),
         exposure=Exposure(**exposure, fund=Fund(**fund) if fund else None),
         decision=payload["decision"],
+        beside=tuple(payload.get("beside", ())),
     )
 
 

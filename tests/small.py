@@ -17,7 +17,7 @@ from typing import Any
 from loansvc.application import PRODUCTS, Application
 from loansvc.batching.working import Working
 from loansvc.decision import Editions
-from loansvc.editions import to_text
+from loansvc.editions import digest_of, to_text
 from loansvc.ledger import Ledger
 from loansvc.ledger.commitments import Fact
 from loansvc.lending import Lending
@@ -157,6 +157,14 @@ def publish_caps(models: Path, folder: Path, *, related_percent: int, **caps: in
 def publish_text(models: Path, draft: Path, text: str, **kwargs: Any) -> None:
     draft.write_text(text, "utf-8")
     publish(models, draft, role=kwargs.pop("role", "champion"), approver="test", **kwargs)
+
+
+def publish_rival(models: Path, folder: Path, **terms: Any) -> str:
+    """A challenger of the small card of the credit loan, with other points; its digest."""
+    changes = {"base_points": terms.pop("base_points", 560)}
+    card = to_text({**CARD, "product": "credit_loan", **changes})
+    publish_text(models, folder / "rival.json", card, role="challenger", **terms)
+    return digest_of(card.encode())
 
 
 def small_underwriting(

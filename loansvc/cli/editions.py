@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from loansvc.application import PRODUCTS
 from loansvc.cli.days import a_day
 from loansvc.cli.decisions import as_json, print_json
 from loansvc.cli.operators import open_ledger, operator, proposed_by
 from loansvc.cli.reporting import measure
-from loansvc.editions import COUNTY, EVERY_KIND, ROLES, SAID, Edition, in_force
+from loansvc.decision.split import MOST_SHARE_PERCENT
+from loansvc.editions import CHALLENGER, ROLES, SAID, Edition, holding
 from loansvc.errors import NoEditionInForce
 from loansvc.ledger import is_there
 from loansvc.ledger.administration import note
@@ -37,17 +37,26 @@ a_file = click.Path(path_type=Path, exists=True, dir_okay=False)
 @proposed_by
 @click.option("--role", type=click.Choice(ROLES), default=ROLES[0], show_default=True)
 @click.option("--valid-from", type=a_day, help="Default: the document's own first day.")
+@click.option("--until", type=a_day, help="Last day of a challenger, included. Default: no end.")
+@click.option(
+    "--share",
+    type=click.IntRange(0, MOST_SHARE_PERCENT),
+    default=0,
+    help="Percent of applicants that a challenger decides. Default: none.",
+)
 @click.option("--force-reason", metavar="TEXT", help="Why, where it moves answers too far.")
 @as_json
 def publish_(
     file: Path, *, approver: str, proposer: str | None, role: str, valid_from: datetime | None,
-    force_reason: str | None, json_: bool,
+    until: datetime | None, share: int, force_reason: str | None, json_: bool,
 ) -> None:  # fmt: skip
     """Check the edition in FILE, take it into the folder of editions and lock it.
 
     A policy or scorecard that is to decide is held against the last recorded decisions first, and
     refused where it moves them further than the policy in force allows, unless a reason is given.
     Two people publish: the proposer is not the approver. The ledger, if there is one, records it.
+    A challenger is scored beside the champion until its last day; publish it again for another
+    share or another end.
     """
     settings = Settings.from_environment()
     said: list[str] = []
@@ -58,6 +67,8 @@ def publish_(
         approver=approver,
         proposer=proposer or operator(),
         valid_from=valid_from.date() if valid_from else None,
+        until=until.date() if until else None,
+        share_percent=share,
         today=now().date(),
         reason=force_reason,
         measure=partial(
@@ -66,9 +77,11 @@ def publish_(
         record=partial(_recorded, settings),
     )
     if json_:
-        print_json(edition_document(edition))
+        print_json(_document(edition))
         return
     click.echo(f"{edition.path}   {edition.role} from {edition.valid_from}   {edition.digest}")
+    for line in _terms_text(edition):
+        click.echo(line)
     if edition.impact:
         click.echo(f"  impact  {edition.impact}")
     for line in said:
@@ -79,7 +92,7 @@ def publish_(
         click.echo("It holds from today; what was decided today before stays as it is.", err=True)
 
 
-def _recorded(settings: Settings, publication: Mapping[str, str]) -> None:
+def _recorded(settings: Settings, publication: Mapping[str, Any]) -> None:
     """Enter a publication in the ledger, where there is one, and tell clients of what decides."""
     if not is_there(settings.url):
         return
@@ -130,33 +143,38 @@ def _impact_of(
 def editions(*, on: datetime | None, json_: bool) -> None:
     """List what is published."""
     registry = Registry.open(Settings.from_environment().models_folder)
-    found = newest_first(registry.editions)
-    if on is not None:
-        found = [e for e in found if e in _in_force(registry, on.date())]
+    found = newest_first(holding(registry.editions, on=on.date()) if on else registry.editions)
     if json_:
-        print_json({"data": [edition_document(e) for e in found]})
+        print_json({"data": [_document(e) for e in found]})
         return
     for e in found:
         click.echo(
             f"{e.kind:<10} {e.product:<12} {e.role:<10} {e.valid_from}  {e.digest[7:19]}  {e.path}"
         )
+        for line in _terms_text(e):
+            click.echo(line)
         for name in SAID:
             if text := getattr(e, name):
                 click.echo(f"  {name}  {text}")
 
 
-def _in_force(registry: Registry, on: date) -> list[Edition[Any]]:
-    found = []
-    for kind in EVERY_KIND:
-        for product in (*PRODUCTS, COUNTY):
-            for role in ROLES:
-                try:
-                    found.append(
-                        in_force(registry.editions, kind=kind, product=product, role=role, on=on)
-                    )
-                except NoEditionInForce:
-                    continue
-    return found
+def _document(edition: Edition[Any]) -> dict[str, Any]:
+    """What the API says of a publication, and end and share, which are not for clients."""
+    terms = {
+        "until": edition.until and edition.until.isoformat(),
+        "share_percent": edition.share_percent,
+    }
+    return edition_document(edition) | (terms if edition.role == CHALLENGER else {})
+
+
+def _terms_text(edition: Edition[Any]) -> list[str]:
+    """End and share of a challenger, in a line."""
+    if edition.role != CHALLENGER:
+        return []
+    end = f"until {edition.until}" if edition.until else "without an end"
+    share, first = edition.share_percent, edition.share_from_percent
+    buckets = f"   buckets from {first} %" if share else ""
+    return [f"  challenger  {end}   decides {share} %{buckets}"]
 
 
 COMMANDS = (publish_, editions)

@@ -80,6 +80,8 @@ def score(
     references = summary["editions"]
     named = (f"{kind} {references[kind]['valid_from']}" for kind in references)
     click.echo(f"  under {' · '.join(named)}")
+    if share := sum(c.share_percent for c in registry.challengers(product, day)):
+        click.echo(f"  all by the champion; challengers decide {share} % of recorded applicants")
 
 
 OF_THE_OTHER = {"spark": ("memory", "threads"), "duckdb": ("master",)}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from datetime import date
 
 import click
 
 from loansvc.cli.decisions import as_json, print_json
 from loansvc.cli.operators import open_ledger, operator
+from loansvc.errors import SetupRefused
 from loansvc.ledger import rotation
+from loansvc.registry import Registry
+from loansvc.registry.challenging import share_to_come
 from loansvc.settings import Settings
 from loansvc.underwriting import new_id, now, stamp
 
@@ -61,10 +65,28 @@ def retire(purpose: str, version: int) -> None:
     Backups made before need it: keep the older vault.json as long as them, and no longer.
     """
     at = now()
+    ledger = open_ledger()
+    if purpose == "pseudonym" and version == min(ledger.vault.versions(purpose)):
+        _check_moves_nobody(at.date())
     rotation.retire(
-        open_ledger(), purpose, version, at=stamp(at), entry_id=new_id("adm", at), by=operator()
+        ledger, purpose, version, at=stamp(at), entry_id=new_id("adm", at), by=operator()
     )
     click.echo(f"retired   {purpose} {version}")
+
+
+def _check_moves_nobody(today: date) -> None:
+    """Refuse while a challenger decides some applicants: they are told by the oldest pseudonym.
+
+    Raises:
+        SetupRefused: with the challenger, and how to end its share.
+    """
+    editions = Registry.open(Settings.from_environment().models_folder).editions
+    if challenger := share_to_come(editions, on=today):
+        raise SetupRefused(
+            f"Applicants are shared out under this key, and {challenger.path} decides "
+            f"{challenger.share_percent} percent of them. End its share first: loansvc publish "
+            "FILE --role challenger --valid-from DATE"
+        )
 
 
 COMMANDS = (vault,)

@@ -39,6 +39,7 @@ GIVEN = "LOANSVC_VAULT_KEYS"
 DOMAIN = b"loansvc resident id\x00"  # keeps these pseudonyms apart from any other use of the key
 WATCH_DOMAIN = b"loansvc probing\x00"  # marks of the watch are joined with nothing else
 PARTY_DOMAIN = b"loansvc related party\x00"  # so that `related` cannot be joined with `subject`
+SPLIT_DOMAIN = b"loansvc split\x00"  # kept nowhere; tells nothing of a pseudonym that is kept
 CURRENT = "current"
 MARK_OF_SUITE = {INTERNATIONAL: "", COMMERCIAL: "sm:"}
 
@@ -169,6 +170,13 @@ class Vault:
     def watch_mark(self, text: str) -> str:
         """The mark of a person or variant that is kept for a day, under the current key."""
         return self._marks(WATCH_DOMAIN, text, self.versions("pseudonym")[:1])[0]
+
+    def split_mark(self, id_number: str) -> str:
+        """The mark by which challengers share people out, under the oldest key that is there.
+
+        So a new key moves nobody; that the oldest one is retired does.
+        """
+        return self._marks(SPLIT_DOMAIN, id_number, [min(self.versions("pseudonym"))])[0]
 
     def _marks(self, domain: bytes, text: str, versions: Iterable[int]) -> list[str]:
         keys, message = self._keys.of["pseudonym"], domain + text.encode("ascii")

@@ -7,14 +7,14 @@ wrong, truncated, changed, unlocked or missing file stops the start, with the fi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from loansvc.decision import Editions
-from loansvc.editions import COUNTY, Edition, in_force
+from loansvc.editions import CHALLENGER, CHAMPION, COUNTY, Edition, in_force, not_ended
 from loansvc.errors import EditionRefused, NotFound
 from loansvc.registry.documents import (
     LOCK,
@@ -28,7 +28,15 @@ from loansvc.registry.documents import (
 __all__ = ["LOCK", "Registry", "read_document", "read_plain"]
 
 MOST_REMEMBERED = 512  # answers of `in_force`: four products, and the days that are asked about
-PLACE = ("kind", "product", "role", "valid_from")  # one edition for each
+
+
+def place_of(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """What one publication alone can have: kind, product, role, first day.
+
+    Challengers of one product may start together; of one document only one publication can.
+    """
+    place = tuple(entry[k] for k in ("kind", "product", "role", "valid_from"))
+    return (*place, entry["digest"]) if entry["role"] == CHALLENGER else place
 
 
 class Registry:
@@ -38,6 +46,7 @@ class Registry:
         self.folder = folder
         self.editions = tuple(editions)
         self._in_force = lru_cache(MOST_REMEMBERED)(self._find)
+        self._challengers = lru_cache(MOST_REMEMBERED)(self._find_challengers)
         # The code table: every village of every register published.
         self.village_codes = frozenset(
             code for e in self.editions if e.kind == "villages" for code in e.content.villages
@@ -58,16 +67,16 @@ class Registry:
                 raise EditionRefused(
                     f"{name}: is not in {LOCK}. Publish it (loansvc publish FILE) or remove it."
                 )
-        places = [tuple(entry[k] for k in PLACE) for entry in entries]
+        places = [place_of(entry) for entry in entries]
         if len(set(places)) != len(places):
-            kind, product, role, day = next(p for p in places if places.count(p) > 1)
+            kind, product, role, day, *_ = next(p for p in places if places.count(p) > 1)
             raise EditionRefused(
                 f"{LOCK}: two editions of one kind, product and role start together: {role} "
                 f"{kind} of {product}, {day}. Take one of the two out."
             )
         return cls(folder, read_all(folder, entries))
 
-    def in_force(self, product: str, on: date, *, role: str = "champion") -> Editions:
+    def in_force(self, product: str, on: date, *, role: str = CHAMPION) -> Editions:
         """The four editions for that product and day; only a scorecard can be a challenger.
 
         Raises:
@@ -76,7 +85,7 @@ class Registry:
         return self._in_force(product, on, role)
 
     def _find(self, product: str, on: date, role: str) -> Editions:
-        def one(kind: str, of: str, role: str = "champion") -> Edition[Any]:
+        def one(kind: str, of: str, role: str = CHAMPION) -> Edition[Any]:
             return in_force(self.editions, kind=kind, product=of, role=role, on=on)
 
         return Editions(
@@ -85,6 +94,21 @@ class Registry:
             policy=one("policy", product),
             rates=one("rates", COUNTY),
         )
+
+    def challengers(self, product: str, on: date) -> tuple[Edition[Any], ...]:
+        """The scorecards that challenge the champion of that product and day, oldest first.
+
+        One that is the champion's own document is none.
+
+        Raises:
+            NoEditionInForce: there is no champion.
+        """
+        return self._challengers(product, on)
+
+    def _find_challengers(self, product: str, on: date) -> tuple[Edition[Any], ...]:
+        champion = self.in_force(product, on).scorecard
+        published = [e for e in self.editions if (e.product, e.role) == (product, CHALLENGER)]
+        return tuple(e for e in not_ended(published, on=on) if e.digest != champion.digest)
 
     def by_digest(self, digest: str) -> Edition[Any]:
         """The first publication of the document with that digest.

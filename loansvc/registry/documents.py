@@ -10,7 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from loansvc.editions import ROLES, SAID, Edition, Head, Reader, digest_of, read_head
+from loansvc.decision.split import MOST_SHARE_PERCENT
+from loansvc.editions import CHALLENGER, ROLES, SAID, Edition, Head, Reader, digest_of, read_head
 from loansvc.errors import EditionRefused
 from loansvc.policy.document import read_policy
 from loansvc.rates import read_rates
@@ -36,7 +37,7 @@ FOLDERS = {
 }
 
 
-def read_lock(folder: Path) -> list[dict[str, str]]:
+def read_lock(folder: Path) -> list[dict[str, Any]]:
     """The publications in the order in which they were made."""
     data = read_bytes(folder / LOCK, LOCK)
     with Reader(parse(data, LOCK, ".json"), file=LOCK) as reader:
@@ -55,9 +56,25 @@ def read_lock(folder: Path) -> list[dict[str, str]]:
                         ),
                         "path": _matching(table, "path", PATH, "that of a file in this folder"),
                         **{key: table.text(key) for key in SAID if key in table},
+                        **_terms(table),
                     }
                 )
         return entries
+
+
+def _terms(table: Reader) -> dict[str, Any]:
+    """End and share of a challenger, where they are stated."""
+    if table.word("role", ROLES) != CHALLENGER:
+        return {}
+    terms: dict[str, Any] = {}
+    if "until" in table:
+        terms["until"] = table.day("until").isoformat()
+        if terms["until"] < table.day("valid_from").isoformat():
+            table.refuse("until", "is before valid_from; a challenger holds for a day at least")
+    if "share_percent" in table:
+        terms["share_percent"] = table.integer("share_percent", low=1, high=MOST_SHARE_PERCENT)
+        terms["share_from_percent"] = table.integer("share_from_percent", low=0, high=99)
+    return terms
 
 
 def _matching(table: Reader, key: str, form: re.Pattern[str], says: str) -> str:
@@ -77,14 +94,14 @@ def edition_files(folder: Path) -> list[Path]:
     )
 
 
-def read_all(folder: Path, entries: Sequence[dict[str, str]]) -> list[Edition[Any]]:
+def read_all(folder: Path, entries: Sequence[dict[str, Any]]) -> list[Edition[Any]]:
     """The edition of every entry of the lock."""
     read: dict[str, tuple[str, Head, Any]] = {}  # a file published twice is read once
     return [read_locked(folder, entry, read) for entry in entries]
 
 
 def read_locked(
-    folder: Path, entry: dict[str, str], read: dict[str, tuple[str, Head, Any]]
+    folder: Path, entry: dict[str, Any], read: dict[str, tuple[str, Head, Any]]
 ) -> Edition[Any]:
     """The edition of an entry; `read` keeps the files already read, by path.
 
@@ -127,7 +144,7 @@ def _parsed(data: bytes, digest: str, path: str) -> tuple[Head, Any]:
     return known
 
 
-def edition_of(entry: dict[str, str], head: Head, content: Any) -> Edition[Any]:
+def edition_of(entry: dict[str, Any], head: Head, content: Any) -> Edition[Any]:
     """A publication with its document."""
     return Edition(
         kind=head.kind,
@@ -142,6 +159,9 @@ def edition_of(entry: dict[str, str], head: Head, content: Any) -> Edition[Any]:
         proposer=entry.get("proposer", ""),
         reason=entry.get("reason", ""),
         impact=entry.get("impact", ""),
+        until=date.fromisoformat(entry["until"]) if "until" in entry else None,
+        share_percent=entry.get("share_percent", 0),
+        share_from_percent=entry.get("share_from_percent", 0),
     )
 
 

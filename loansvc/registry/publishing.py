@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from loansvc.editions import COUNTY, ROLES, Edition, Head, digest_of, to_text
+from loansvc.editions import CHALLENGER, CHAMPION, COUNTY, ROLES, Edition, Head, digest_of, to_text
 from loansvc.errors import EditionRefused
 from loansvc.files import alone_in, write_whole
 from loansvc.policy import Policy
@@ -20,7 +21,8 @@ from loansvc.provenance import (
     same_person,
 )
 from loansvc.reasons import NUMBER_TEXTS, WORD_TEXTS
-from loansvc.registry import Registry
+from loansvc.registry import Registry, place_of
+from loansvc.registry.challenging import challengers_in, terms_of
 from loansvc.registry.documents import (
     FOLDERS,
     LOCK,
@@ -36,7 +38,6 @@ from loansvc.scorecard import Scorecard, ScoredCharacteristic
 from loansvc.succession import check_succession
 from loansvc.villages import Register
 
-PLACE = ("kind", "product", "role", "valid_from")  # one edition for each
 MOST_REASON = 500  # characters: a sentence or two, and where the rest is filed
 MOST_NAME = 100
 FORMATS = {
@@ -56,10 +57,12 @@ def publish(
     approver: str,
     proposer: str | None = None,
     valid_from: date | None = None,
+    until: date | None = None,
+    share_percent: int = 0,
     today: date | None = None,
     reason: str | None = None,
     measure: Callable[[Registry, Edition[Any]], str] | None = None,
-    record: Callable[[Mapping[str, str]], None] | None = None,
+    record: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> Edition[Any]:
     """Check a document, take it into the folder and add it to the lock, alone among publishers.
 
@@ -69,20 +72,26 @@ def publish(
     `.md` (the model card) comes along. A card must say how it was made and by whom, and every
     characteristic what it is called; whoever made it does not approve it. A register may say only
     what may follow the one before (`succession`); with `today`, it brings no new revocation or flag
-    for a day already gone.
+    for a day already gone. `until`, the last day, and `share_percent`, how many applicants it
+    decides, are a challenger's; the same document published again takes the place of its earlier
+    publications from that day, and keeps their applicants where it can.
 
-    `measure` is called for a policy or scorecard that is to decide, once nothing else speaks
-    against it, with the editions as they stand; it refuses, or gives a short text. That text, the
-    `reason` and the `proposer`, who is not the approver, are kept with the publication. `record` is
-    called with what the lock will say, right before it does: what cannot be recorded never holds.
+    `measure` is called for a policy or scorecard that is to decide, if only for some, once nothing
+    else speaks against it, with the editions as they stand; it refuses, or gives a short text. That
+    text, the `reason` and the `proposer`, who is not the approver, are kept with the publication.
+    `record` is called with what the lock will say, right before it does: what cannot be recorded
+    never holds.
 
     Raises:
-        EditionRefused: the document is wrong, or another edition starts on the same day.
+        EditionRefused: the document is wrong, another edition starts on the same day, or the shares
+            of a product's challengers would be more than the champion may give.
     """
     data = read_bytes(source, source.name)
     head, content = parse_document(data, source.name)
-    if role not in ROLES or (role == "challenger" and head.kind != "scorecard"):
+    if role not in ROLES or (role == CHALLENGER and head.kind != "scorecard"):
         raise EditionRefused(f"{source.name}: only a scorecard can be published as a challenger.")
+    if role != CHALLENGER and (until or share_percent):
+        raise EditionRefused(f"{source.name}: end and share are a challenger's: --role challenger")
     if not approver.strip():
         raise EditionRefused(f"{source.name}: name the approver: --approver NAME")
     if proposer is not None:
@@ -91,7 +100,7 @@ def publish(
     folder.mkdir(parents=True, exist_ok=True)
     with alone_in(folder):
         entries = published_in(folder)
-        entry = {
+        entry: dict[str, Any] = {
             "kind": head.kind,
             "product": head.product,
             "role": role,
@@ -101,6 +110,11 @@ def publish(
             "path": _place_for(head, entries, digest_of(data)),
         }
         _check_publication(entry, head, entries, source.name)
+        if role == CHALLENGER:
+            draft = replace(
+                edition_of(entry, head, content), until=until, share_percent=share_percent
+            )
+            entry |= terms_of(draft, challengers_in(folder, entries, head.product), source.name)
         if isinstance(content, Scorecard):
             training = parse(data, source.name, source.suffix).get("training")
             _check_governance(content, training, entry, entries, source.name)
@@ -110,7 +124,7 @@ def publish(
             _check_register(content, entry, entries, folder, today=today, name=source.name)
         entry |= {"proposer": proposer} if proposer else {}
         entry |= {"reason": reason} if reason else {}
-        if measure and role == ROLES[0] and head.kind in ("policy", "scorecard"):
+        if measure and (role == CHAMPION or share_percent) and head.kind in ("policy", "scorecard"):
             in_place = Registry(folder, read_all(folder, entries))
             impact = measure(in_place, edition_of(entry, head, content))
             entry |= {"impact": impact} if impact else {}
@@ -133,11 +147,11 @@ def _put(folder: Path, path: str, data: bytes, *, card: Path) -> None:
     write_whole(target, data, part_folder=folder)
 
 
-def _place_for(head: Head, entries: Sequence[dict[str, str]], digest: str) -> str:
+def _place_for(head: Head, entries: Sequence[dict[str, Any]], digest: str) -> str:
     """Where the document lies, or will lie: kind, product, first day."""
     for entry in entries:
         if entry["digest"] == digest:
-            return entry["path"]
+            return str(entry["path"])
     product = "" if head.product == COUNTY else f"{head.product}/"
     stem = f"{FOLDERS[head.kind]}/{product}{head.valid_from}"
     suffix = FORMATS[head.kind]
@@ -168,7 +182,7 @@ def _check_reason(reason: str | None, name: str) -> None:
 
 
 def _check_publication(
-    entry: dict[str, str], head: Head, entries: Sequence[dict[str, str]], name: str
+    entry: dict[str, Any], head: Head, entries: Sequence[dict[str, Any]], name: str
 ) -> None:
     if entry["valid_from"] < head.valid_from.isoformat():
         raise EditionRefused(f"{name}: cannot hold before its own first day {head.valid_from}.")
@@ -176,9 +190,9 @@ def _check_publication(
         raise EditionRefused(f"{name}: {refusal}")
 
 
-def _place_taken(entry: Mapping[str, str], entries: Sequence[Mapping[str, str]]) -> str | None:
+def _place_taken(entry: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> str | None:
     """Why a publication cannot start on its day beside those there are, and what to do, or None."""
-    there = [other for other in entries if all(other[k] == entry[k] for k in PLACE)]
+    there = [other for other in entries if place_of(other) == place_of(entry)]
     if not there:
         return None
     if there[0]["digest"] == entry["digest"]:
@@ -195,8 +209,8 @@ def _place_taken(entry: Mapping[str, str], entries: Sequence[Mapping[str, str]])
 
 def _check_policy(
     policy: Policy,
-    entry: dict[str, str],
-    entries: Sequence[dict[str, str]],
+    entry: dict[str, Any],
+    entries: Sequence[dict[str, Any]],
     folder: Path,
     name: str,
 ) -> None:
@@ -204,7 +218,7 @@ def _check_policy(
         raise EditionRefused(" ".join(refused), faults=refused)
 
 
-def published_in(folder: Path) -> list[dict[str, str]]:
+def published_in(folder: Path) -> list[dict[str, Any]]:
     """The publications of a folder; none in one that has no lock yet."""
     return read_lock(folder) if (folder / LOCK).exists() else []
 
@@ -220,7 +234,7 @@ def policy_refusals(data: bytes, head: Head, policy: Policy, folder: Path, name:
     entry = {
         "kind": head.kind,
         "product": head.product,
-        "role": ROLES[0],
+        "role": CHAMPION,
         "valid_from": head.valid_from.isoformat(),
         "digest": digest,
     }
@@ -231,8 +245,8 @@ def policy_refusals(data: bytes, head: Head, policy: Policy, folder: Path, name:
 
 def _policy_faults(
     policy: Policy,
-    entry: Mapping[str, str],
-    entries: Sequence[dict[str, str]],
+    entry: Mapping[str, Any],
+    entries: Sequence[dict[str, Any]],
     folder: Path,
     name: str,
 ) -> list[str]:
@@ -247,8 +261,8 @@ def _policy_faults(
 def _check_governance(
     card: Scorecard,
     training: Any,
-    entry: dict[str, str],
-    entries: Sequence[dict[str, str]],
+    entry: dict[str, Any],
+    entries: Sequence[dict[str, Any]],
     name: str,
 ) -> None:
     """Made by one, approved by another; complete unless it held in this role before.
@@ -281,8 +295,8 @@ def _check_governance(
 
 def _check_register(
     register: Register,
-    entry: dict[str, str],
-    entries: Sequence[dict[str, str]],
+    entry: dict[str, Any],
+    entries: Sequence[dict[str, Any]],
     folder: Path,
     *,
     today: date | None,

@@ -10,7 +10,15 @@ from flask import Blueprint, Response
 from marshmallow import ValidationError
 
 from loansvc.application import PRODUCTS, Application
-from loansvc.editions import COUNTY, EVERY_KIND, ROLES, Edition, digest_of, in_force
+from loansvc.editions import (
+    COUNTY,
+    EVERY_KIND,
+    ROLES,
+    Edition,
+    digest_of,
+    holding,
+    in_force,
+)
 from loansvc.errors import (
     EditionRefused,
     InvalidApplication,
@@ -98,7 +106,7 @@ def decide() -> Response:
 @blueprint.post("/v1/previews")
 @requires("decide")
 def preview() -> Response:
-    """The same answer, recorded nowhere; `editions` may ask for another day or the challenger."""
+    """The same answer, recorded nowhere; `editions` may ask for another day or role."""
     document = json_document()
     override: dict[str, Any] = {}
     if isinstance(document, dict) and "editions" in document:
@@ -108,9 +116,7 @@ def preview() -> Response:
         except ValidationError as error:
             raise InvalidApplication(flat_errors(error, "/editions")) from None
     application = _application(document)
-    role = override.get("role") or "champion"
-    on = override.get("on")
-    previewed = underwriting().preview(application, on=on, role=role, watch=watch())
+    previewed = underwriting().preview(application, **override, watch=watch())
     timing().outcome = str(previewed["outcome"])
     return answer(previewed)
 
@@ -210,7 +216,7 @@ def editions() -> Response:
         if all(query[k] in (None, getattr(e, k)) for k in ("kind", "product", "role"))
     ]
     if query["on"] is not None:
-        wanted = [e for e in wanted if _holds(e, wanted, query["on"])]
+        wanted = holding(wanted, on=query["on"])
     return answer({"data": [edition_document(e) for e in newest_first(wanted)]})
 
 
@@ -260,12 +266,3 @@ def _village(village: Village, register: Edition[Register], on: date) -> dict[st
         "synthetic": register.content.synthetic,
         "register": {"valid_from": register.valid_from.isoformat(), "digest": register.digest},
     }
-
-
-def _holds(edition: Edition[Any], among: list[Edition[Any]], on: date) -> bool:
-    """Whether this is the edition of its kind, product and role in force on that day."""
-    if edition.valid_from > on:
-        return False
-    return edition is in_force(
-        among, kind=edition.kind, product=edition.product, role=edition.role, on=on
-    )

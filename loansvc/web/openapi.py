@@ -60,8 +60,9 @@ PREVIEW_SAYS = """What would be answered, recorded nowhere: no decision, no seri
   day of application moves with it: the age of the credit report (more than 30 days refer under the
   shipped policies), years in business, credentials that expire, a village's grace, revocation or
   flag. The figures of the application stay as sent, and earlier approvals count as of now.
-- `editions.role`: `challenger` decides by the challenger scorecard in force that day; register,
-  policy and rates stay the champions.
+- `editions.role`: `champion` or `challenger` decides by that scorecard in force on the day, of
+  several challengers by the newest; left out, by the one that would decide on this applicant.
+  Register, policy and rates stay the champions.
 
 What is not in force on the day is refused (`no_edition_in_force`)."""
 ERASURE_SAYS = """Everything recorded of the person becomes unreadable, at every client and at once.

@@ -296,6 +296,18 @@ def test_a_challenger_decides_nothing_and_is_not_measured(shell: Any, tmp_path: 
     assert "impact" not in body
 
 
+@pytest.mark.usefixtures("ledger")
+def test_a_challenger_with_a_share_is_measured_as_if_it_decided_all(
+    shell: Any, tmp_path: Path
+) -> None:
+    draft = a_card(tmp_path, base_points=530)
+    whole = in_json(shell, "impact", draft)
+    terms = ("--approver", "me", "--role", "challenger", "--share", "10")
+    body = in_json(shell, "publish", draft, *terms, "--force-reason", "a trial")
+    assert whole["decisions"] == 3
+    assert body["impact"].startswith("3 decisions")
+
+
 def test_without_a_ledger_it_is_published_and_said_that_nothing_was_measured(
     shell: Any, tmp_path: Path
 ) -> None:

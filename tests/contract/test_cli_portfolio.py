@@ -11,8 +11,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from loansvc.registry import Registry
 from tests.portfolio_rows import GOOD, arrow
 from tests.shell import run
+from tests.small import publish_rival, small_models
 
 ROW = {"application_id": "A-1", "village_code": "340521102200", **GOOD}
 
@@ -36,6 +38,21 @@ def test_what_is_printed(
     assert under == (
         "  under scorecard 2026-12-01 · villages 2026-12-01 · policy 2026-11-26 · rates 2019-08-20"
     )
+
+
+def test_a_share_of_a_challenger_is_left_out_and_told(
+    table: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = small_models(tmp_path)
+    publish_rival(models, tmp_path, share_percent=10)
+    monkeypatch.setenv("LOANSVC_MODELS", str(models))
+    out = table.parent / "out.csv"
+    _, said, _ = run(capfd, monkeypatch, "portfolio", "score", table, out, "--on", "2026-12-05")
+    assert said.endswith("  all by the champion; challengers decide 10 % of recorded applicants\n")
+    _, given, _ = run(capfd, monkeypatch, "portfolio", "score", table, out, "--on", "2026-12-05",
+                      "--again", "--json")  # fmt: skip
+    champion = Registry.open(models).in_force("credit_loan", date(2026, 12, 5)).scorecard
+    assert json.loads(given)["editions"]["scorecard"]["digest"] == champion.digest
 
 
 def test_as_json(
