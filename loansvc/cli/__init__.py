@@ -14,6 +14,7 @@ from loansvc import __version__
 from loansvc.cli import (
     audit,
     cards,
+    challengers,
     decisions,
     doctor,
     editions,
@@ -58,6 +59,7 @@ for _group in (
     editions,
     policies,
     reporting,
+    challengers,
     history,
     training,
     simulating,

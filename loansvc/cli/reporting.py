@@ -64,9 +64,9 @@ def report_(
             erased=erased_between(root, since.date().isoformat(), until.date().isoformat()),
         )  # fmt: skip
     if csv_file is not None:
-        _write(csv_file, csv_bytes(found))
+        write(csv_file, csv_bytes(found))
     if html is not None:
-        _write(html, report_page.page(found).encode())
+        write(html, report_page.page(found).encode())
     if json_:
         print_json(to_document(found))
         return
@@ -86,7 +86,8 @@ def progress(
         yield iter(bar)
 
 
-def _write(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes) -> None:
+    """A whole file, its folder made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, data, part_folder=path.parent)
 
@@ -118,11 +119,11 @@ def _print_columns(rows: list[Row], columns: tuple[Column, ...]) -> None:
     for row in rows:
         name = f"{row.key} {row.zh}" if row.zh == row.en else row.en  # a village has one name
         lines.append((name, [_text(c, v, row) for c, v in values(row) if c in columns]))
-    label = max(map(_width, (name for name, _ in lines)))
+    label = max(map(width, (name for name, _ in lines)))
     widths = [max(len(shown[i]) for _, shown in lines) for i in range(len(columns))]
     for name, shown in lines:
         figures = "".join(f"{text:>{w + 2}}" for text, w in zip(shown, widths, strict=True))
-        click.echo(f"  {name}{' ' * (label - _width(name))}{figures}")
+        click.echo(f"  {name}{' ' * (label - width(name))}{figures}")
 
 
 def _text(column: Column, value: int | None, row: Row) -> str:
@@ -131,7 +132,7 @@ def _text(column: Column, value: int | None, row: Row) -> str:
     return percent_text(value) if column.is_rate else f"{value:,}"
 
 
-def _width(text: str) -> int:
+def width(text: str) -> int:
     """Columns of a terminal; a Chinese character takes two."""
     return sum(2 if ord(c) > 0x2E7F else 1 for c in text)
 
@@ -168,7 +169,7 @@ def impact_(
     if found.is_of_itself:
         click.echo(f"{file}: {impact_shown.itself_text(found)[1]}", err=True)
     if html is not None:
-        _write(html, impact_page.page(found, verdict).encode())
+        write(html, impact_page.page(found, verdict).encode())
     if json_:
         print_json(impact_shown.to_document(found, verdict))
         return
@@ -266,7 +267,7 @@ def _print_parts(found: Impact) -> None:
         click.echo(f"\n{en}" + (f" ({same} unchanged)" if same else ""))
         for p in changed:
             label = f"{p.key} {p.zh}" if p.zh == p.en else p.en
-            click.echo(f"  {label}{' ' * max(0, 36 - _width(label))}{_part_figures(p)}")
+            click.echo(f"  {label}{' ' * max(0, 36 - width(label))}{_part_figures(p)}")
 
 
 def _part_figures(p: Part) -> str:

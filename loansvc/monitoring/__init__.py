@@ -7,7 +7,11 @@
     impact     recorded decisions decided again with one edition replaced
     history    each decision with what the card read and what became of it, to train on
     budget     how far a successor may move answers before somebody must say why
+    challengers  a challenger beside its champion, from what was recorded of both
+    ends       which loans went bad within their window
+    estimates  shares and Gini with their intervals
+    sequential whose PDs were nearer to what happened, looked at as often as anybody likes
 
-Figures are sums of integers over recorded decisions; nothing here decides, and nothing is written
-to the ledger. A table, a page and a text are made from the same value. Names no person.
+What is added up are whole numbers over recorded decisions; nothing here decides, and nothing is
+written to the ledger. A table, a page and a text are made from the same value. Names no person.
 """
