@@ -1,4 +1,4 @@
-"""A challenger that only shadows is told to nobody: by HTTP, in exports, in proofs, in logs."""
+"""A challenger that shadows is told to nobody, in no answer, export or log; one that decides is."""
 
 from __future__ import annotations
 
@@ -109,4 +109,26 @@ def test_the_list_of_editions_tells_neither_share_nor_end(tmp_path: Path) -> Non
     for on, n in ((end, 1), (end + timedelta(days=1), 0)):
         found = service.get(f"/v1/editions?role=challenger&on={on}").get_json()["data"]
         assert len(found) == n
+    service.close()
+
+
+def test_what_a_challenger_decides_is_answered_like_any_other(tmp_path: Path) -> None:
+    """Preview, decision, explanation, replay and receipt are of the card that decided."""
+    models = small_models(tmp_path)
+    digest = publish_rival(models, tmp_path, share_percent=50)
+    service = Api(tmp_path, models)
+    deciders = set()
+    for n in range(1, 13):
+        preview = service.post(a_document(n), to="/v1/previews").get_json()
+        body = service.post(a_document(n)).get_json()
+        decider = body["editions"]["scorecard"]["digest"]
+        assert preview["editions"]["scorecard"]["digest"] == decider
+        assert preview["score"] == body["score"] == (606 if decider == digest else 626)
+        of = f"/v1/decisions/{body['application_id']}"
+        assert service.get(f"{of}/replay").get_json()["identical"]
+        assert service.get(f"{of}/receipt").status_code == 200
+        points = service.get(f"{of}/explanation").get_json()["score"]
+        assert points["total"] == body["score"]
+        deciders.add(decider)
+    assert len(deciders) == 2
     service.close()
