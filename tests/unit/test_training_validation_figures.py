@@ -11,6 +11,7 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score, roc_curve
 
+from loansvc.metrics import psi
 from loansvc.training.columns import pd_of
 from loansvc.training.validation import calibration as cal
 from loansvc.training.validation import counts as c
@@ -212,12 +213,12 @@ def test_bad_over_expected_says_the_same_as_the_bad_rate() -> None:
 def test_psi_by_hand() -> None:
     """(0.3 - 0.5) ln(0.3 / 0.5) + (0.7 - 0.5) ln(0.7 / 0.5), hardly moved by half a case."""
     by_hand = -0.2 * math.log(0.6) + 0.2 * math.log(1.4)
-    found = stab.psi(np.array([30_000, 70_000]), np.array([50_000, 50_000]))
+    found = psi([30_000, 70_000], [50_000, 50_000])
     assert found == pytest.approx(by_hand, abs=1e-4)
 
 
 def test_an_empty_bin_gives_a_number() -> None:
-    assert math.isfinite(stab.psi(np.array([0, 500]), np.array([100, 400])))
+    assert math.isfinite(psi([0, 500], [100, 400]))
 
 
 @pytest.mark.parametrize(("now", "then"), [(200, 2_000), (1_000, 1_000), (20_000, 5_000)])

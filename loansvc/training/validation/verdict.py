@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from loansvc.metrics import SMOOTHING
 from loansvc.training.validation import fairness as fair
 from loansvc.training.validation import sample, stability
 from loansvc.training.validation import segments as seg
@@ -92,7 +93,7 @@ def method() -> dict[str, Any]:
         "intervals": LEVEL,
         "psi_critical": "chi-square(bins - 1) x (1/n + 1/m), 5 % for all rows of a table together",
         "psi_rare_bins": "fewer than 5 expected cases: counted as one",
-        "psi_smoothing_cases": stability.SMOOTHING,
+        "psi_smoothing_cases": SMOOTHING,
         "verdicts": f"{round(ALPHA, 2)} for all parts of a table together (Bonferroni); "
         f"{SURE} for one test of the whole sample",
     }
