@@ -87,7 +87,7 @@ def progress(
 
 
 def write(path: Path, data: bytes) -> None:
-    """A whole file, its folder made."""
+    """Write a whole file, its folder made where it is not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, data, part_folder=path.parent)
 
