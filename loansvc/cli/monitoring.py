@@ -22,6 +22,7 @@ from loansvc.monitoring.watch_shown import (
     curve_months,
     headline,
     largest,
+    least_known,
     percent,
     reference_text,
     rows_of,
@@ -132,6 +133,8 @@ def _print_rates(found: Watch) -> None:
 
 def _print_part(part: Part) -> None:
     click.echo(f"\n{part.product} {part.month}, card {part.card[7:19]}: {part.n:,} cases")
+    if missing := least_known(part):
+        click.echo("  least known: " + ", ".join(f"{n} ({percent(k)} not)" for n, k in missing))
     if part.move is None:
         click.echo("  no reference: --reference FROM TO names days of the ledger")
         return
@@ -149,7 +152,8 @@ def _print_part(part: Part) -> None:
             f"  {one.name:<34}PSI {one.psi:.4f}   chance {critical}   p {one.adjusted:.3f}{over}"
         )
     moved = part.move
-    click.echo(f"  mean score {float(moved.then):.2f} -> {float(moved.now):.2f}, most by")
+    without = "" if moved.villages else " without village points"
+    click.echo(f"  mean score{without} {float(moved.then):.2f} -> {float(moved.now):.2f}, most by")
     for name, points in largest(moved):
         click.echo(f"    {name:<34}{points:>+8.2f}")
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from loansvc.application import CATALOGUE
 from loansvc.decision import weigh
 from loansvc.ledger import Entry
 from loansvc.metrics import wilson
@@ -63,12 +64,16 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One product, card and month. `move` and comparisons: none where there is no reference."""
+    """One product, card and month. `move` and comparisons: none where there is no reference.
+
+    `not_known`: of each characteristic, how many cases it was not known of.
+    """
 
     product: str
     card: str
     month: str
     n: int
+    not_known: Mapping[str, int]
     reference_card: str | None
     n_reference: int
     move: Move | None
@@ -246,12 +251,17 @@ def _parts(now: _Sums, then: _Sums, limits: Limits, reference: Days | None) -> t
     return tuple(
         Part(
             product=key[0], card=key[1], month=key[2], n=now.of_card[key].n,
+            not_known=_not_known(now.of_card[key], now.cards[key[1]]),
             reference_card=base[0] if base else None, n_reference=base[1].n if base else 0,
             move=move(now.of_card[key], base[1]) if base else None,
             comparisons=tuple(by_part[key]),
         )
         for key, base in against.items()
     )  # fmt: skip
+
+
+def _not_known(sums: Sums, card: Scorecard) -> dict[str, int]:
+    return {one.name: sums.bins[one.name][one.missing] for one in card.characteristics}
 
 
 def _reference(
@@ -282,6 +292,7 @@ def _of_drift(parts: Iterable[Part]) -> Iterator[Breach]:
                 continue
             zh, en = KIND_WORDS[one.kind]
             name = "" if one.name == one.kind else f" {one.name}"
+            label = f"“{CATALOGUE[one.name].zh}”" if name else ""
             at = f"{part.product} {part.month}"
             if one.psi is not None:
                 figures = f"PSI {one.psi:.3f}"
@@ -289,7 +300,7 @@ def _of_drift(parts: Iterable[Part]) -> Iterator[Breach]:
                 figures = f"{100 * (one.share_then or 0):.1f} % -> {100 * (one.share or 0):.1f} %"
             yield Breach(
                 limit="drift_alpha",
-                zh=f"{at}：{zh}{name}偏移，{figures}（p={one.adjusted:.1g}，{part.n}笔）",
+                zh=f"{at}：{zh}{label}偏移，{figures}（p={one.adjusted:.1g}，{part.n}笔）",
                 en=f"{at}: {en}{name} has shifted, {figures} "
                 f"(p {one.adjusted:.1g}, {part.n} cases)",
             )

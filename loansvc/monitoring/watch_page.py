@@ -10,11 +10,13 @@ from loansvc.monitoring.charts import Bar, bars
 from loansvc.monitoring.lent import Vintage
 from loansvc.monitoring.page import both, heading
 from loansvc.monitoring.report import Row
-from loansvc.monitoring.watch import BY, KIND_WORDS, TOTAL, Part, Watch
+from loansvc.monitoring.watch import KIND_WORDS, TOTAL, Part, Watch
 from loansvc.monitoring.watch_shown import (
     curve_months,
     headline,
+    label_of,
     largest,
+    least_known,
     percent,
     reference_text,
     rows_of,
@@ -54,10 +56,11 @@ def page(found: Watch) -> str:
             f'<p class="note">{both(f"{c.zh}（{c.decisions}笔）", f"{c.en} ({c.decisions})")}</p>'
             for c in report.cautions
         ),
-        *(_rates(found, name) for name in BY),
+        *(_rates(found, name) for name in ("month", "product", "group")),
         _grades(found),
         *(_part(part) for part in found.parts),
         *_loans(found),
+        _rates(found, "village"),
         heading("说明", "How to read this"),
         frame.notes(NOTES),
     ]
@@ -96,12 +99,18 @@ def _grades(found: Watch) -> str:
 def _part(part: Part) -> str:
     zh, en = PRODUCT_WORDS[part.product]
     title = heading(f"{zh} {part.month}", f"{en}, card {part.card[7:19]}")
+    known = [(*label_of(name), percent(share)) for name, share in least_known(part)]
+    if known:
+        missing_zh = "、".join(f"{zh}{share}" for zh, _, share in known)
+        missing_en = ", ".join(f"{en} {share}" for _, en, share in known)
+        missing = both(f"未知最多：{missing_zh}", f"most often not known: {missing_en}")
+        title += f'<p class="note">{missing}</p>'
     if part.move is None:
         return title + f'<p class="note">{both("没有参照。", "There is no reference.")}</p>'
     lines = []
     for one in part.comparisons:
         kind_zh, kind_en = KIND_WORDS[one.kind]
-        name = "" if one.name == one.kind else f" <code>{escape(one.name)}</code>"
+        name = "" if one.name == one.kind else f" {both(*label_of(one.name))}"
         figures = [
             "-" if value is None else f"{value:.4f}" for value in (one.psi, one.critical)
         ] + [percent(one.share_then), percent(one.share), f"{one.adjusted:.3f}"]
@@ -109,14 +118,17 @@ def _part(part: Part) -> str:
         kind = "over" if one.is_over else ""
         lines.append(f'<tr class="{kind}"><td>{both(kind_zh, kind_en)}{name}</td>{cells}</tr>')
     moved = part.move
+    words = ("平均评分", "mean score")
+    if not moved.villages:
+        words = ("平均评分（不含村级加减分）", "mean score without village points")
     mean = f"{float(moved.then):.2f} → {float(moved.now):.2f}"
-    moves = (f"<tr><td><code>{escape(name)}</code></td><td>{points:+.2f}</td></tr>"
+    moves = (f"<tr><td>{both(*label_of(name))}</td><td>{points:+.2f}</td></tr>"
              for name, points in largest(moved))  # fmt: skip
     return (
         title
         + f'<p class="note">{part.n:,} / {part.n_reference:,}</p>'
         + (frame.table(TESTS, lines) if lines else "")
-        + f'<p class="note">{both("平均评分", "mean score")} {mean}</p>'
+        + f'<p class="note">{both(*words)} {mean}</p>'
         + frame.table((("", ""), ("分值", "points")), moves)
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from loansvc.application import CATALOGUE
 from loansvc.metrics import wilson
 from loansvc.monitoring.drift import Comparison, Move
 from loansvc.monitoring.lent import WINDOW_MONTHS, Vintage
@@ -90,6 +91,7 @@ def _part(part: Part) -> dict[str, Any]:
         "month": part.month,
         "scorecard": part.card,
         "applications": part.n,
+        "not_known": {name: _rate(k, part.n) for name, k in part.not_known.items()},
         "reference": {"scorecard": part.reference_card, "applications": part.n_reference},
         "comparisons": [_comparison(one) for one in part.comparisons],
         "mean_score": part.move and _move(part.move),
@@ -168,6 +170,20 @@ def largest(of: Move, *, most: int = 5) -> list[tuple[str, float]]:
     parts = {**of.characteristics, **of.villages, **({"base": of.base} if of.base else {})}
     ordered = sorted(parts.items(), key=lambda part: (-abs(part[1]), part[0]))
     return [(name, float(value)) for name, value in ordered[:most] if value]
+
+
+def label_of(name: str) -> tuple[str, str]:
+    """What a part of the mean score is called: a characteristic, a village's code, or the base."""
+    if name == "base":
+        return "基础分", "base points"
+    row = CATALOGUE.get(name)
+    return (row.zh, row.en) if row else (name, name)
+
+
+def least_known(part: Part, *, most: int = 3) -> list[tuple[str, float]]:
+    """The characteristics that were least often known, with the share of cases without them."""
+    ordered = sorted(part.not_known.items(), key=lambda one: (-one[1], one[0]))
+    return [(name, k / part.n) for name, k in ordered[:most] if k]
 
 
 def curve_months(found: Watch) -> list[int]:

@@ -30,6 +30,7 @@ from tests.small import (
 OCTOBER = ("--reference", "2026-10-01", "2026-10-31")
 NOVEMBER = ("--from", "2026-11-01", "--to", "2026-11-30", *OCTOBER, "--as-of", "2026-11-30")
 VILLAGES = (WANGTAN, QIFANG, SHIQIAO)
+SCOPES = ("credit_report", "income", "public_records", "automated_decision")
 FEW = "fewest_cases = 20\n"
 
 
@@ -55,6 +56,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
             credit_report__reported_on=(clock.now - timedelta(days=2)).date().isoformat(),
             credit_report__max_days_past_due_24m=45 if number % 7 == 0 else 0,
             consent__given_on="2026-09-01",
+            consent__scopes=[s for s in SCOPES if s != "credit_report" or number not in (50, 60)],
         )
         root.decide(application, client="bank")
     _lend_and_review(root, clock)
@@ -159,6 +161,14 @@ def test_psi_is_that_of_the_recorded_bins(
     assert age["is_over"]
 
 
+def test_what_is_not_known_is_told_without_a_reference(shell: Any) -> None:
+    """Two of 40 gave no consent to a credit report."""
+    [part] = in_json(shell, "--from", "2026-11-01", "--to", "2026-11-30")["drift"]
+    assert part["reference"] == {"scorecard": None, "applications": 0}
+    arrears = part["not_known"]["max_days_past_due_24m"]
+    assert (arrears["k"], arrears["share"]) == (2, 0.05)
+
+
 def test_what_moved_the_mean_score_adds_up_to_the_last_digit(
     shell: Any, recorded: pd.DataFrame
 ) -> None:
@@ -234,7 +244,7 @@ def test_the_page_names_what_is_broken_and_nobody(
     shell(*NOVEMBER, *few, "--html", str(path))
     text = path.read_text("utf-8")
     assert "超出限值" in text
-    assert "business_age_months" in text
+    assert "变量分布“经营年限”偏移" in text
     assert "<script" not in text
     person = an_application(41)
     for secret in (person.applicant.id_number, person.application_id):

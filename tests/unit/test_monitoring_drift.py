@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
@@ -50,8 +51,16 @@ def people(
     return found
 
 
-def over(card: Scorecard, now: Sums) -> list[Comparison]:
-    then = of_training(card)
+def of_ledger(card: Scorecard, n: int, chance: np.random.Generator) -> Sums:
+    """The same with scores and approvals, as days of a ledger have them."""
+    found = people(card, n, chance)
+    found.scores = Counter(np.rint(chance.normal(590, 30, n)).astype(int).tolist())
+    found.approved = int(chance.binomial(n, 0.3))
+    return found
+
+
+def over(card: Scorecard, now: Sums, then: Sums | None = None) -> list[Comparison]:
+    then = then or of_training(card)
     assert then is not None
     tests = judged(list(comparisons(now, then, card, BOUNDS)), BOUNDS)
     return [test for test in tests if test.is_over]
@@ -64,6 +73,15 @@ def test_no_drift_is_an_alarm_in_one_run_of_twenty_at_most(card: Scorecard, n: i
     runs = 200
     alarms = sum(bool(over(card, people(card, n, chance))) for _ in range(runs))
     assert alarms <= 0.05 * runs
+
+
+@pytest.mark.parametrize("n", [100, 500])
+def test_nor_beside_days_of_the_ledger(card: Scorecard, n: int) -> None:
+    """Three months of reference, scores and approvals compared, too."""
+    chance = np.random.default_rng(n)
+    runs = 150
+    pairs = ((of_ledger(card, n, chance), of_ledger(card, 3 * n, chance)) for _ in range(runs))
+    assert sum(bool(over(card, now, then)) for now, then in pairs) <= 0.05 * runs
 
 
 def shifted(card: Scorecard, name: str, slot: int, to: float) -> dict[str, list[float]]:
