@@ -12,7 +12,7 @@ from loansvc.cli.days import a_day
 from loansvc.cli.decisions import as_json, print_json
 from loansvc.cli.reporting import a_file, a_target, progress, width, write
 from loansvc.errors import Erased
-from loansvc.ledger.commitments import Fact
+from loansvc.ledger.book import report_of
 from loansvc.monitoring import watch_page
 from loansvc.monitoring.lent import Loan, loan_of
 from loansvc.monitoring.limits import SHIPPED_LIMITS, read_limits
@@ -80,13 +80,14 @@ def loans_of(root: Underwriting, as_of: date) -> Callable[[Recorded], Loan | Non
     """What became of a decision, by what was recorded of it up to and on that day."""
 
     def became(one: Recorded) -> Loan | None:
+        card = root.registry.recorded_one(one.decision["editions"]["scorecard"]).content
         try:
             with root.ledger.reading() as ledger:
-                reports = ledger.outcomes_of(one.entry)
+                outcomes = ledger.outcomes_of(one.entry)
         except Erased:  # since its page was read
             return None
-        known = [p for e, p in reports if e.decided_at[:10] <= as_of.isoformat()]
-        return loan_of((Fact.from_record(p["outcome"]) for p in known), as_of=as_of)
+        reports = [report_of(entry, payload) for entry, payload in outcomes]
+        return loan_of(reports, card.default, as_of=as_of)
 
     return became
 

@@ -1,73 +1,65 @@
 """Lent: what became of the loans behind decisions, by grade, month of first draw, and officer.
 
-A loan counts from its first draw. Bad: 90 days past due within 12 months of it, restructured,
-written off or claimed within them; indeterminate: 30 days or more and none of that; good: repaid,
-or the 12 months over. A rate of bad loans is of those whose 12 months are over: bad ones are known
-sooner than good ones, and would be too many before. A vintage has each month on book for itself.
+What bad and good mean, and until when: `loansvc.ledger.performance`, by the card that decided. A
+rate of bad loans is of those whose window is over: bad ones are known sooner than good ones, and
+would be too many before. A vintage has each month on book for itself.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
 
-from loansvc.ledger.commitments import Fact
+from loansvc.ledger.commitments import Report
+from loansvc.ledger.performance import TARGETS, performance
 from loansvc.metrics import chance_of_share, holm
+from loansvc.scorecard import DefaultDefinition
 from loansvc.villages.history import months_after
-
-WINDOW_MONTHS = 12  # what pd_12m is a chance of
-BAD_DAYS, INDETERMINATE_DAYS = 90, 30  # past due (DOMAIN 5 [B, C])
-BAD_KINDS = ("restructured", "written_off", "claim_paid")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loan:
-    """A loan as it is known on a day. `bad_months`: on book when it turned bad, rounded up.
+    """A loan as it is known on a day. `state`: one of `performance.STATES`, but not drawn.
 
-    `months`: whole months on book by that day, at most WINDOW_MONTHS.
+    `months`: whole months on book by that day, at most those of its window, which `is_over` then;
+    `bad_months`: those after which it was bad, where it is.
     """
 
     drawn_on: date
     state: str
     months: int
+    is_over: bool
     bad_months: int | None = None
 
     @property
     def is_known(self) -> bool:
         """Whether its window is over and it was good or bad; a bad loan is known sooner."""
-        return self.months == WINDOW_MONTHS and self.state in ("good", "bad")
+        return self.is_over and self.state in TARGETS
 
 
-def loan_of(facts: Iterable[Fact], *, as_of: date) -> Loan | None:
-    """The loan that these reports are of, as of that day; None where nothing was drawn."""
-    known = [fact for fact in facts if fact.on <= as_of]
-    drawn_on = next((fact.on for fact in known if fact.kind == "disbursed"), None)
-    if drawn_on is None:
+def loan_of(
+    reports: Sequence[Report], definition: DefaultDefinition, *, as_of: date
+) -> Loan | None:
+    """The loan that these reports are of, as was known by that day.
+
+    None where nothing was drawn, or what is bad about it is too old to be used.
+    """
+    how = performance(reports, definition, as_of=as_of)
+    if how.drawn_on is None or how.is_too_old(as_of):
         return None
-    months = max(k for k in range(WINDOW_MONTHS + 1) if k == 0 or _end(drawn_on, k) <= as_of)
-    bad_on = min((day for f in known if (day := _reached(f, BAD_DAYS)) is not None), default=None)
-    if bad_on is not None and bad_on <= _end(drawn_on, WINDOW_MONTHS):
-        at = next(k for k in range(1, WINDOW_MONTHS + 1) if bad_on <= _end(drawn_on, k))
-        return Loan(drawn_on=drawn_on, state="bad", months=months, bad_months=at)
-    if months < WINDOW_MONTHS and not any(fact.kind == "repaid" for fact in known):
-        return Loan(drawn_on=drawn_on, state="immature", months=months)
-    late = any(_reached(fact, INDETERMINATE_DAYS) is not None for fact in known)
-    return Loan(drawn_on=drawn_on, state="indeterminate" if late else "good", months=months)
-
-
-def _end(drawn_on: date, months: int) -> date:
-    return months_after(drawn_on, months)
-
-
-def _reached(fact: Fact, days: int) -> date | None:
-    """The day on which it was so many days past due; None where the fact says nothing of it."""
-    if fact.kind in BAD_KINDS:
-        return fact.on
-    if fact.days is None or fact.days < days:
-        return None
-    return fact.on - timedelta(days=fact.days - days)
+    ends = [months_after(how.drawn_on, k) for k in range(1, definition.window_months + 1)]
+    months = sum(end < as_of for end in ends)
+    bad_months = None
+    if how.state == "bad":
+        windows = (replace(definition, window_months=k + 1) for k in range(len(ends)))
+        states = (performance(reports, window, as_of=as_of).state for window in windows)
+        bad_months = next(k for k, state in enumerate(states, start=1) if state == "bad")
+    return Loan(
+        drawn_on=how.drawn_on, state=how.state, months=months, is_over=months == len(ends),
+        bad_months=bad_months,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

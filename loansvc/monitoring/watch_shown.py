@@ -9,10 +9,11 @@ from typing import Any
 from loansvc.application import CATALOGUE
 from loansvc.metrics import wilson
 from loansvc.monitoring.drift import Comparison, Move
-from loansvc.monitoring.lent import WINDOW_MONTHS, Vintage
+from loansvc.monitoring.lent import Vintage
 from loansvc.monitoring.report import Row
 from loansvc.monitoring.watch import BY, TOTAL, Part, Place, Scores, Watch
 
+CURVE_MONTHS = (1, 3, 4, 5, 6, 9, 12, 18, 24)  # on book; text and page have room for a few
 DIGITS = 6  # of shares and chances as JSON; what must add up is given as a fraction, too
 
 
@@ -189,4 +190,4 @@ def least_known(part: Part, *, most: int = 3) -> list[tuple[str, float]]:
 def curve_months(found: Watch) -> list[int]:
     """Months on book of which any vintage says something, a few of them."""
     reached = max((len(v.watched) for v in found.vintages), default=0)
-    return [k for k in (1, 3, 4, 5, 6, 9, WINDOW_MONTHS) if k <= reached]
+    return [k for k in CURVE_MONTHS if k <= reached]

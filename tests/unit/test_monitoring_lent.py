@@ -6,11 +6,21 @@ from datetime import date
 
 import pytest
 
-from loansvc.ledger.commitments import Fact
+from loansvc.ledger.commitments import Fact, Report
 from loansvc.monitoring.lent import Calibration, Lent, Loan, Vintage, loan_of
+from loansvc.scorecard import DefaultDefinition
 
 DRAWN = Fact(reference="d", kind="disbursed", on=date(2026, 1, 10), amount_yuan=1_000)
 LATER = date(2027, 6, 1)
+
+
+def known(*facts: Fact, as_of: date) -> Loan | None:
+    """The loan of these facts, each reported on its day."""
+    reports = [
+        Report(sequence=n, recorded_at=f"{fact.on}T12:00:00.000+08:00", fact=fact)
+        for n, fact in enumerate(facts, start=1)
+    ]
+    return loan_of(reports, DefaultDefinition(), as_of=as_of)
 
 
 def late(days: int, on: date) -> Fact:
@@ -21,8 +31,8 @@ def late(days: int, on: date) -> Fact:
     ("facts", "as_of", "state", "months", "bad_months"),
     [
         pytest.param([], LATER, "good", 12, None, id="nothing, the window over"),
-        pytest.param([], date(2027, 1, 9), "immature", 11, None, id="a day before it is over"),
-        pytest.param([], date(2027, 1, 10), "good", 12, None, id="on its last day"),
+        pytest.param([], date(2027, 1, 10), "immature", 11, None, id="on its last day"),
+        pytest.param([], date(2027, 1, 11), "good", 12, None, id="a day after it is over"),
         pytest.param([late(89, date(2026, 6, 1))], LATER, "indeterminate", 12, None, id="89 days"),
         pytest.param([late(29, date(2026, 6, 1))], LATER, "good", 12, None, id="29 days"),
         pytest.param([late(90, date(2026, 6, 10))], LATER, "bad", 12, 5, id="90 days"),
@@ -49,18 +59,28 @@ def late(days: int, on: date) -> Fact:
 def test_the_state_of_a_loan_on_a_day(
     facts: list[Fact], as_of: date, state: str, months: int, bad_months: int | None
 ) -> None:
-    assert loan_of([DRAWN, *facts], as_of=as_of) == Loan(
-        drawn_on=DRAWN.on, state=state, months=months, bad_months=bad_months
+    assert known(DRAWN, *facts, as_of=as_of) == Loan(
+        drawn_on=DRAWN.on, state=state, months=months, is_over=months == 12, bad_months=bad_months
     )
 
 
 def test_what_was_never_drawn_is_no_loan() -> None:
-    assert loan_of([], as_of=LATER) is None
-    assert loan_of([DRAWN], as_of=date(2026, 1, 9)) is None
+    assert known(as_of=LATER) is None
+    assert known(DRAWN, as_of=date(2026, 1, 9)) is None
+
+
+def test_what_was_bad_too_long_ago_is_not_used() -> None:
+    """Repaid in August 2026 after arrears: five years later the record is gone."""
+    repaid = Fact(reference="r", kind="repaid", on=date(2026, 8, 1))
+    facts = (DRAWN, late(95, date(2026, 6, 1)), repaid)
+    assert known(*facts, as_of=date(2031, 7, 31)) is not None
+    assert known(*facts, as_of=date(2031, 8, 1)) is None
 
 
 def a_loan(state: str, months: int = 12, bad_months: int | None = None) -> Loan:
-    return Loan(drawn_on=DRAWN.on, state=state, months=months, bad_months=bad_months)
+    return Loan(
+        drawn_on=DRAWN.on, state=state, months=months, is_over=months == 12, bad_months=bad_months
+    )
 
 
 def lent(*loans: Loan, grade: str = "R3", pd_ppm: int = 20_000, officer: str | None = None) -> Lent:
