@@ -52,6 +52,8 @@ def monitor(
     """Watch a period for drift, losses and what is out of date; exit 1 if a limit is broken."""
     if until < since or (reference and reference[1] < reference[0]):
         raise click.UsageError("The last day must not be before the first.")
+    if reference and reference[0] <= until and since <= reference[1]:
+        raise click.UsageError("--reference must be other days than those from --from to --to.")
     held = read_limits(limits) if limits else SHIPPED_LIMITS
     root = Underwriting.open(Settings.from_environment())
     day = as_of.date() if as_of else root.today()
@@ -134,6 +136,9 @@ def _print_rates(found: Watch) -> None:
 
 def _print_part(part: Part) -> None:
     click.echo(f"\n{part.product} {part.month}, card {part.card[7:19]}: {part.n:,} cases")
+    if part.hidden:
+        click.echo("  * of too few people: --all-cells")
+        return
     if missing := least_known(part):
         click.echo("  least known: " + ", ".join(f"{n} ({percent(k)} not)" for n, k in missing))
     if part.move is None:

@@ -21,7 +21,7 @@ from loansvc.metrics import wilson
 from loansvc.monitoring.drift import Comparison, Move, Sums, comparisons, judged, move, of_training
 from loansvc.monitoring.lent import Calibration, Lent, Loan, Vintage
 from loansvc.monitoring.limits import Breach, Limits, of_editions
-from loansvc.monitoring.report import Report, Row, report, standing_of
+from loansvc.monitoring.report import FEWEST_PEOPLE, Report, Row, report, standing_of
 from loansvc.registry import Registry
 from loansvc.reviewing.showing import by_of, final_outcome, override_of
 from loansvc.scorecard import POINTS_TO_DOUBLE, Scorecard
@@ -66,18 +66,20 @@ class Scores:
 class Part:
     """One product, card and month. `move` and comparisons: none where there is no reference.
 
-    `not_known`: of each characteristic, how many cases it was not known of.
+    `not_known`: of each characteristic, how many cases it was not known of. `hidden`: of so few
+    people that what is said of their characteristics would be said of somebody; `n` alone is told.
     """
 
     product: str
     card: str
     month: str
     n: int
-    not_known: Mapping[str, int]
-    reference_card: str | None
-    n_reference: int
-    move: Move | None
-    comparisons: tuple[Comparison, ...]
+    hidden: bool = False
+    not_known: Mapping[str, int] = field(default_factory=dict)
+    reference_card: str | None = None
+    n_reference: int = 0
+    move: Move | None = None
+    comparisons: tuple[Comparison, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +138,7 @@ def watch(
         now.passing(recorded, loan_of), registry, since=since, until=until, all_cells=all_cells,
         erased=erased,
     )  # fmt: skip
-    parts = _parts(now, then, limits, reference)
+    parts = _parts(now, then, limits, reference, all_cells=all_cells)
     calibration = now.lent.calibration(limits.calibration_alpha)
     breaches = [
         *of_editions(registry, limits, as_of=as_of),
@@ -160,6 +162,7 @@ class _Sums:
     cards: dict[str, Scorecard] = field(default_factory=dict)
     of_card: defaultdict[Key, Sums] = field(default_factory=lambda: defaultdict(Sums))
     scores: defaultdict[Place, Scores] = field(default_factory=lambda: defaultdict(Scores))
+    people: defaultdict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
     lent: Lent = field(default_factory=Lent)
     n_not_reproducible: int = 0
 
@@ -183,6 +186,8 @@ class _Sums:
         card = self.cards.setdefault(digest, editions.scorecard.content)
         key = (one.decision["product"], digest, one.decision["decided_at"][:7])
         self.of_card[key].add(case, card, approved=one.decision["outcome"] == "approve")
+        if len(self.people[key]) < FEWEST_PEOPLE:
+            self.people[key].add(one.entry.subject_ref)
 
     def _add_scores(self, one: Recorded) -> None:
         decision = one.decision
@@ -235,9 +240,12 @@ def together(sums: Iterable[Sums]) -> Sums:
 # --- drift ----------------------------------------------------------------------------------------
 
 
-def _parts(now: _Sums, then: _Sums, limits: Limits, reference: Days | None) -> tuple[Part, ...]:
+def _parts(
+    now: _Sums, then: _Sums, limits: Limits, reference: Days | None, *, all_cells: bool
+) -> tuple[Part, ...]:
     """Every product, card and month; all their comparisons are judged as one family."""
-    against = {key: _reference(key, now, then, reference) for key in sorted(now.of_card)}
+    shown = {k for k in now.of_card if all_cells or len(now.people[k]) >= FEWEST_PEOPLE}
+    against = {key: _reference(key, now, then, reference) for key in sorted(shown)}
     listed = [
         (key, comparison)
         for key, base in against.items()
@@ -249,19 +257,28 @@ def _parts(now: _Sums, then: _Sums, limits: Limits, reference: Days | None) -> t
     for (key, _), verdict in zip(listed, verdicts, strict=True):
         by_part[key].append(verdict)
     return tuple(
-        Part(
-            product=key[0], card=key[1], month=key[2], n=now.of_card[key].n,
-            not_known=_not_known(now.of_card[key], now.cards[key[1]]),
-            reference_card=base[0] if base else None, n_reference=base[1].n if base else 0,
-            move=move(now.of_card[key], base[1]) if base else None,
-            comparisons=tuple(by_part[key]),
-        )
-        for key, base in against.items()
-    )  # fmt: skip
+        _part(key, now, against[key], by_part[key])
+        if key in shown
+        else Part(product=key[0], card=key[1], month=key[2], n=now.of_card[key].n, hidden=True)
+        for key in sorted(now.of_card)
+    )
 
 
-def _not_known(sums: Sums, card: Scorecard) -> dict[str, int]:
-    return {one.name: sums.bins[one.name][one.missing] for one in card.characteristics}
+def _part(
+    key: Key, now: _Sums, base: tuple[str, Sums] | None, verdicts: Iterable[Comparison]
+) -> Part:
+    sums, card = now.of_card[key], now.cards[key[1]]
+    return Part(
+        product=key[0],
+        card=key[1],
+        month=key[2],
+        n=sums.n,
+        not_known={c.name: sums.bins[c.name][c.missing] for c in card.characteristics},
+        reference_card=base[0] if base else None,
+        n_reference=base[1].n if base else 0,
+        move=move(sums, base[1]) if base else None,
+        comparisons=tuple(verdicts),
+    )
 
 
 def _reference(

@@ -99,6 +99,8 @@ def _grades(found: Watch) -> str:
 def _part(part: Part) -> str:
     zh, en = PRODUCT_WORDS[part.product]
     title = heading(f"{zh} {part.month}", f"{en}, card {part.card[7:19]}")
+    if part.hidden:
+        return title + f'<p class="note">{part.n:,} ∗</p>'
     known = [(*label_of(name), percent(share)) for name, share in least_known(part)]
     if known:
         missing_zh = "、".join(f"{zh}{share}" for zh, _, share in known)

@@ -87,11 +87,14 @@ def _rate(k: int, n: int) -> dict[str, Any]:
 
 
 def _part(part: Part) -> dict[str, Any]:
+    head = {
+        "product": part.product, "month": part.month, "scorecard": part.card,
+        "suppressed": part.hidden, "applications": part.n,
+    }  # fmt: skip
+    if part.hidden:
+        return head
     return {
-        "product": part.product,
-        "month": part.month,
-        "scorecard": part.card,
-        "applications": part.n,
+        **head,
         "not_known": {name: _rate(k, part.n) for name, k in part.not_known.items()},
         "reference": {"scorecard": part.reference_card, "applications": part.n_reference},
         "comparisons": [_comparison(one) for one in part.comparisons],

@@ -251,6 +251,17 @@ def test_the_page_names_what_is_broken_and_nobody(
         assert secret not in text
 
 
+def test_of_few_people_no_characteristic_is_told(shell: Any) -> None:
+    """Two people applied on 2 November: a mean of two is nearly each one's."""
+    days = ("--from", "2026-11-02", "--to", "2026-11-02", *OCTOBER)
+    [part] = in_json(shell, *days)["drift"]
+    assert (part["suppressed"], part["applications"]) == (True, 2)
+    assert "mean_score" not in part
+    assert "of too few people" in shell(*days)[1]
+    [part] = in_json(shell, *days, "--all-cells")["drift"]
+    assert part["mean_score"]["change"] != "0"
+
+
 @pytest.mark.parametrize(
     ("limits", "says"),
     [
@@ -272,8 +283,8 @@ def test_wrong_limits_are_refused(shell: Any, tmp_path: Path, limits: str, says:
     [
         pytest.param(("--from", "2026-11-02", "--to", "2026-11-01"), id="ends before it starts"),
         pytest.param(
-            ("--from", "2026-11-01", "--to", "2026-11-02", "--reference", "2026-10-02",
-             "--reference", "2026-10-01"), id="a reference of one day",
+            ("--from", "2026-11-01", "--to", "2026-11-02", "--reference", "2026-10-01",
+             "2026-11-01"), id="a reference that has a day of the period",
         ),
     ],
 )  # fmt: skip
