@@ -7,6 +7,7 @@ from html import escape
 
 from loansvc.monitoring import page as frame
 from loansvc.monitoring.charts import Bar, bars
+from loansvc.monitoring.drift import Comparison, Move
 from loansvc.monitoring.lent import Vintage
 from loansvc.monitoring.page import both, heading
 from loansvc.monitoring.report import Row
@@ -101,37 +102,49 @@ def _part(part: Part) -> str:
     title = heading(f"{zh} {part.month}", f"{en}, card {part.card[7:19]}")
     if part.hidden:
         return title + f'<p class="note">{part.n:,} ∗</p>'
-    known = [(*label_of(name), percent(share)) for name, share in least_known(part)]
-    if known:
-        missing_zh = "、".join(f"{zh}{share}" for zh, _, share in known)
-        missing_en = ", ".join(f"{en} {share}" for _, en, share in known)
-        missing = both(f"未知最多：{missing_zh}", f"most often not known: {missing_en}")
-        title += f'<p class="note">{missing}</p>'
+    title += _least_known(part)
     if part.move is None:
         return title + f'<p class="note">{both("没有参照。", "There is no reference.")}</p>'
-    lines = []
-    for one in part.comparisons:
-        kind_zh, kind_en = KIND_WORDS[one.kind]
-        name = "" if one.name == one.kind else f" {both(*label_of(one.name))}"
-        figures = [
-            "-" if value is None else f"{value:.4f}" for value in (one.psi, one.critical)
-        ] + [percent(one.share_then), percent(one.share), f"{one.adjusted:.3f}"]
-        cells = "".join(f"<td>{figure}</td>" for figure in figures)
-        kind = "over" if one.is_over else ""
-        lines.append(f'<tr class="{kind}"><td>{both(kind_zh, kind_en)}{name}</td>{cells}</tr>')
-    moved = part.move
+    sizes = both(
+        f"本期{part.n:,}笔，参照{part.n_reference:,}笔",
+        f"{part.n:,} now, {part.n_reference:,} of the reference",
+    )
+    lines = [_compared(one) for one in part.comparisons]
+    compared = frame.table(TESTS, lines) if lines else ""
+    return f'{title}<p class="note">{sizes}</p>{compared}{_moved(part.move)}'
+
+
+def _least_known(part: Part) -> str:
+    known = [(*label_of(name), percent(share)) for name, share in least_known(part)]
+    if not known:
+        return ""
+    zh = "、".join(f"{label}{share}" for label, _, share in known)
+    en = ", ".join(f"{label} {share}" for _, label, share in known)
+    return f'<p class="note">{both(f"未知最多：{zh}", f"most often not known: {en}")}</p>'
+
+
+def _compared(one: Comparison) -> str:
+    words = KIND_WORDS[one.kind]
+    if one.name != one.kind:
+        of = label_of(one.name)
+        words = (f"{of[0]}：{words[0]}", f"{of[1]}: {words[1]}")
+    figures = ["-" if value is None else f"{value:.4f}" for value in (one.psi, one.critical)]
+    figures += [percent(one.share_then), percent(one.share), f"{one.adjusted:.3f}"]
+    cells = "".join(f"<td>{figure}</td>" for figure in figures)
+    return f'<tr class="{"over" if one.is_over else ""}"><td>{both(*words)}</td>{cells}</tr>'
+
+
+def _moved(of: Move) -> str:
     words = ("平均评分", "mean score")
-    if not moved.villages:
+    if not of.villages:
         words = ("平均评分（不含村级加减分）", "mean score without village points")
-    mean = f"{float(moved.then):.2f} → {float(moved.now):.2f}"
-    moves = (f"<tr><td>{both(*label_of(name))}</td><td>{points:+.2f}</td></tr>"
-             for name, points in largest(moved))  # fmt: skip
+    lines = (
+        f"<tr><td>{both(*label_of(name))}</td><td>{points:+.2f}</td></tr>"
+        for name, points in largest(of)
+    )
     return (
-        title
-        + f'<p class="note">{part.n:,} / {part.n_reference:,}</p>'
-        + (frame.table(TESTS, lines) if lines else "")
-        + f'<p class="note">{both(*words)} {mean}</p>'
-        + frame.table((("", ""), ("分值", "points")), moves)
+        f'<p class="note">{both(*words)} {float(of.then):.2f} → {float(of.now):.2f}</p>'
+        + frame.table((("", ""), ("分值", "points")), lines)
     )
 
 

@@ -245,6 +245,7 @@ def test_the_page_names_what_is_broken_and_nobody(
     text = path.read_text("utf-8")
     assert "超出限值" in text
     assert "变量分布“经营年限”偏移" in text
+    assert "经营年限：变量分布" in text
     assert "<script" not in text
     person = an_application(41)
     for secret in (person.applicant.id_number, person.application_id):
