@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from dataclasses import fields
 from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +15,7 @@ import pandas as pd
 import pytest
 
 from loansvc.lending import Lending
+from loansvc.monitoring.limits import SHIPPED_LIMITS, Limits, read_limits
 from loansvc.reviewing import By, Override, Review, Reviewing
 from loansvc.underwriting import SHANGHAI, Underwriting
 from tests.shell import run as shell_run
@@ -292,3 +295,12 @@ def test_wrong_limits_are_refused(shell: Any, tmp_path: Path, limits: str, says:
 def test_wrong_usage_is_exit_2(shell: Any, arguments: tuple[str, ...]) -> None:
     status, out, _ = shell(*arguments)
     assert (status, out) == (2, "")
+
+
+def test_the_page_of_the_docs_shows_the_limits_as_shipped(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text("utf-8")
+    path = tmp_path / "limits.toml"
+    path.write_text(text.split("```toml\n")[1].split("```")[0], "utf-8")
+    stated = tomllib.loads(path.read_text("utf-8"))
+    assert set(stated) == {f.name for f in fields(Limits)}
+    assert read_limits(path) == SHIPPED_LIMITS
