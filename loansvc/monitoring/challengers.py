@@ -13,7 +13,7 @@ from typing import Any
 
 from loansvc.editions import CHAMPION
 from loansvc.monitoring.ends import EndOf
-from loansvc.monitoring.estimates import Estimate, Ginis, ginis, wilson
+from loansvc.monitoring.estimates import Estimate, Ginis, ginis, share
 from loansvc.monitoring.sequential import End, Evidence, Loan, evidence
 from loansvc.underwriting import Recorded
 
@@ -89,7 +89,7 @@ class Sums:
     def calibration(self) -> list[Grade]:
         """Expected and observed, best grade first."""
         return [
-            Grade(g, n, self.n_bad[g], self.pd_ppm[g] / n / 1_000_000, wilson(self.n_bad[g], n))
+            Grade(g, n, self.n_bad[g], self.pd_ppm[g] / n / 1_000_000, share(self.n_bad[g], n))
             for g, n in sorted(self.n_loans.items())
         ]
 
@@ -140,11 +140,11 @@ class Contest:
     @property
     def agreement(self) -> Estimate | None:
         """The share of decisions with the same outcome."""
-        return wilson(sum(n for (a, b), n in self.moves.items() if a == b), self.n)
+        return share(sum(n for (a, b), n in self.moves.items() if a == b), self.n)
 
     def flips(self) -> list[tuple[str, str, int, Estimate | None]]:
         """Outcome of the champion, of the challenger, how many, and their share; most first."""
-        found = [(a, b, n, wilson(n, self.n)) for (a, b), n in self.moves.items() if a != b]
+        found = [(a, b, n, share(n, self.n)) for (a, b), n in self.moves.items() if a != b]
         return sorted(found, key=lambda flip: (-flip[2], flip[:2]))
 
     def ginis(self) -> Ginis | None:

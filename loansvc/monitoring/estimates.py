@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
+from loansvc.metrics import wilson
+
 Z_95 = 1.959964  # of a normal distribution, two-sided
 FEWEST_OF_A_CLASS = 10  # fewer bad, or good, cases say nothing about an order; as a validation asks
 
@@ -23,21 +25,13 @@ class Estimate:
     high: float
 
 
-def wilson(k: int, n: int) -> Estimate | None:
-    """`k` of `n` as a share, by Wilson's score interval; None of nothing.
+def share(k: int, n: int) -> Estimate | None:
+    """`k` of `n`, by Wilson's score interval; None of nothing.
 
-    Source: Wilson 1927; Newcombe 1998 (Stat. Med. 17:857), method 3, of which the example is.
-
-    >>> found = wilson(81, 263)
-    >>> round(found.low, 4), round(found.high, 4)
-    (0.2553, 0.3662)
+    >>> share(0, 0) is None, share(3, 3).high
+    (True, 1.0)
     """
-    if not n:
-        return None
-    z2, p = Z_95**2, k / n
-    centre, spread = p + z2 / (2 * n), sqrt(z2 * (p * (1 - p) + z2 / (4 * n)) / n)
-    low, high = (centre - spread) / (1 + z2 / n), (centre + spread) / (1 + z2 / n)
-    return Estimate(p, low if k else 0.0, high if k < n else 1.0)
+    return Estimate(k / n, *wilson(k, n)) if n else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from loansvc.ledger.performance import Performance
 from loansvc.monitoring.challengers import Contest, Sums, contests
 from loansvc.monitoring.challengers_shown import verdict
 from loansvc.monitoring.ends import end_of
-from loansvc.monitoring.estimates import FEWEST_OF_A_CLASS, ginis, wilson
+from loansvc.monitoring.estimates import FEWEST_OF_A_CLASS, ginis, share
 from loansvc.monitoring.reading import decided_between
 from loansvc.monitoring.sequential import (
     ASKED_FOR,
@@ -51,13 +51,13 @@ LATER = date(2027, 12, 1)
 
 @pytest.mark.parametrize(("k", "n"), [(0, 1), (1, 1), (0, 50), (3, 50), (50, 50), (81, 263)])
 def test_a_share_has_the_interval_of_a_validation(k: int, n: int) -> None:
-    found, expected = wilson(k, n), wilson_of_validation(k, n)
+    found, expected = share(k, n), wilson_of_validation(k, n)
     assert found is not None
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-7)
 
 
 def test_nothing_has_no_share() -> None:
-    assert wilson(0, 0) is None
+    assert share(0, 0) is None
 
 
 def drawn(seed: int, n: int, *, noise: tuple[float, float]) -> Any:
