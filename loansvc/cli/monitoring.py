@@ -26,6 +26,7 @@ from loansvc.monitoring.watch_shown import (
     percent,
     reference_text,
     rows_of,
+    silence_text,
     to_document,
 )
 from loansvc.settings import Settings
@@ -170,6 +171,8 @@ def _print_loans(found: Watch) -> None:
         return
     states = ", ".join(f"{state} {n:,}" for state, n in sorted(found.loans.items()))
     click.echo(f"\nLoans drawn: {states}")
+    if found.n_silent:
+        click.echo(f"  note  {silence_text(found)[1]}")
     for grade in found.calibration:
         over = "  OVER" if grade.is_over else ""
         click.echo(

@@ -24,7 +24,8 @@ class Loan:
     """A loan as it is known on a day. `state`: one of `performance.STATES`, but not drawn.
 
     `months`: whole months on book by that day, at most those of its window, which `is_over` then;
-    `bad_months`: those after which it was bad, where it is.
+    `bad_months`: those after which it was bad, where it is. `is_silent`: it counts as good, and
+    nothing was reported of it since it was drawn.
     """
 
     drawn_on: date
@@ -32,6 +33,7 @@ class Loan:
     months: int
     is_over: bool
     bad_months: int | None = None
+    is_silent: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -59,6 +61,7 @@ def loan_of(
     return Loan(
         drawn_on=how.drawn_on, state=how.state, months=months, is_over=months == len(ends),
         bad_months=bad_months,
+        is_silent=how.state == "good" and how.reported_on == how.drawn_on,
     )  # fmt: skip
 
 
@@ -92,6 +95,7 @@ class Lent:
     """What is held while the loans go by."""
 
     n: Counter[str] = field(default_factory=Counter)  # by state
+    n_silent: int = 0
     grade_n: Counter[str] = field(default_factory=Counter)
     grade_bad: Counter[str] = field(default_factory=Counter)
     grade_pd_ppm: Counter[str] = field(default_factory=Counter)
@@ -104,6 +108,7 @@ class Lent:
     def add(self, loan: Loan, *, grade: str, pd_ppm: int, officer: str | None) -> None:
         """Count one loan; `officer` approved it, where a person did."""
         self.n[loan.state] += 1
+        self.n_silent += loan.is_silent
         if loan.is_known:
             is_bad = loan.state == "bad"
             self.grade_n[grade] += 1

@@ -103,6 +103,7 @@ class Watch:
     scores: Mapping[Place, Scores]
     parts: tuple[Part, ...]
     loans: Mapping[str, int]
+    n_silent: int
     calibration: tuple[Calibration, ...]
     vintages: tuple[Vintage, ...]
     officers: tuple[Officer, ...]
@@ -148,7 +149,8 @@ def watch(
     ]
     return Watch(
         report=found, as_of=as_of, reference=reference, limits=limits, scores=now.scores,
-        parts=parts, loans=now.lent.n, calibration=calibration, vintages=now.lent.vintages(),
+        parts=parts, loans=now.lent.n, n_silent=now.lent.n_silent, calibration=calibration,
+        vintages=now.lent.vintages(),
         officers=tuple(_officers(found, now.lent)), breaches=tuple(breaches),
         n_not_reproducible=now.n_not_reproducible,
     )  # fmt: skip

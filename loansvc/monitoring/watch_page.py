@@ -21,6 +21,7 @@ from loansvc.monitoring.watch_shown import (
     percent,
     reference_text,
     rows_of,
+    silence_text,
 )
 from loansvc.monitoring.words import PRODUCT_WORDS
 
@@ -153,6 +154,8 @@ def _loans(found: Watch) -> Iterator[str]:
     if not found.loans:
         yield f'<p class="note">{both("尚无放款。", "No loan was drawn yet.")}</p>'
         return
+    if found.n_silent:
+        yield f'<p class="note">{both(*silence_text(found))}</p>'
     head = (("评级", "grade"), ("已知结果", "known"), ("不良", "bad"), ("不良率", "share bad"),
             ("预测违约率", "PD"), ("校正p值", "adjusted p"))  # fmt: skip
     yield frame.table(

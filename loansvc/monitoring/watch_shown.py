@@ -36,6 +36,7 @@ def to_document(found: Watch) -> dict[str, Any]:
         "by": {name: [_row(found, (name, r.key), r) for r in rows_of(found, name)] for name in BY},
         "drift": [_part(part) for part in found.parts],
         "loans": dict(found.loans),
+        "silent_loans": found.n_silent,
         "calibration": [asdict(grade) for grade in found.calibration],
         "vintages": [_vintage(one) for one in found.vintages],
         "officers": [
@@ -158,6 +159,15 @@ def reference_text(found: Watch) -> tuple[str, str]:
         )
     first, last = found.reference
     return f"参照：{first}至{last}的决定", f"Reference: decisions from {first} to {last}"
+
+
+def silence_text(found: Watch) -> tuple[str, str]:
+    """How many loans are called good because nobody said anything."""
+    n = found.n_silent
+    return (
+        f"其中{n:,}笔按“良好”计，但放款后没有任何报告",
+        f"{n:,} of them count as good and nothing was reported of them since they were drawn",
+    )
 
 
 def percent(share: float | None) -> str:

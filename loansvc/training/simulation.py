@@ -33,7 +33,7 @@ from loansvc.underwriting import SHANGHAI, Underwriting
 CLIENT = "simulation"
 # The county's own trends and its wet year stand still at this month of its window: between two
 # months of one plan nothing differs but the drift.
-COUNTY_MONTH = 32
+COUNTY_MONTH = 9
 LAST_DAY = 28  # of a month on which something happens
 # Design choices, none of them measured.
 DRAWN_PERCENT = 95  # of offers

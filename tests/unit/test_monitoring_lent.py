@@ -60,8 +60,19 @@ def test_the_state_of_a_loan_on_a_day(
     facts: list[Fact], as_of: date, state: str, months: int, bad_months: int | None
 ) -> None:
     assert known(DRAWN, *facts, as_of=as_of) == Loan(
-        drawn_on=DRAWN.on, state=state, months=months, is_over=months == 12, bad_months=bad_months
-    )
+        drawn_on=DRAWN.on, state=state, months=months, is_over=months == 12, bad_months=bad_months,
+        is_silent=state == "good" and not facts,
+    )  # fmt: skip
+
+
+def test_a_good_loan_that_was_never_heard_of_is_told_apart() -> None:
+    """Where a bank stops reporting, nothing turns bad."""
+    silent, heard = known(DRAWN, as_of=LATER), known(DRAWN, late(0, LATER), as_of=LATER)
+    assert silent is not None
+    assert heard is not None
+    assert (silent.state, silent.is_silent) == ("good", True)
+    assert (heard.state, heard.is_silent) == ("good", False)
+    assert lent(silent, silent, heard).n_silent == 2
 
 
 def test_what_was_never_drawn_is_no_loan() -> None:
