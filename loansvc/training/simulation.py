@@ -206,6 +206,8 @@ def _life(
     if rng.randrange(100) < LATE_PERCENT:
         days = rng.randint(3, 55)
         yield Step(due_at + timedelta(days=days), "days_past_due", document, days=days)
+    window = timedelta(days=30 * plan.window_months)
+    yield Step(drawn_at + window, "days_past_due", document, days=0)
     term = timedelta(days=30 * document["loan"]["term_months"])
     yield Step(drawn_at + term, "repaid", document)
 
