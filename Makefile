@@ -43,8 +43,17 @@ run: setup ## Serve on 127.0.0.1, PORT=8000
 MEMORY := $(shell grep -q ' /dev/shm .*noexec' /proc/mounts || \
 	df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')
 
+# For the tests of the console: the machine's, else Playwright's own, else Debian's package.
+.PHONY: chromium
+chromium: dev
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+		command -v google-chrome >/dev/null || \
+		timeout 300 $(BIN)/playwright install chromium >/dev/null 2>&1 || \
+		apt-get install -y chromium >/dev/null 2>&1 || \
+		echo "No Chromium, and none could be brought: the console is not tested in a browser." >&2
+
 .PHONY: test
-test: dev ## Run the tests and the examples in docstrings
+test: dev chromium ## Run the tests and the examples in docstrings
 	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(if $(MEMORY),PYTEST_DEBUG_TEMPROOT=$(MEMORY)) \
 		$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 

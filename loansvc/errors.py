@@ -14,7 +14,7 @@
     ├── BatchRefused              a batch cannot be taken or cancelled    409, 413, 422, 429
     ├── NotFound                  no such thing, or not yours             404
     ├── Erased                    its person was erased                   410
-    ├── Unauthenticated, Forbidden                                        401, 403
+    ├── Unauthenticated, Forbidden, StaleForm                             401, 403
     │   └── UnknownCredential     right in form, and it opens nothing
     ├── MetricsForbidden          /metrics, from elsewhere                403
     ├── QuotaExceeded, TooManyTries   too much within a minute            429
@@ -320,6 +320,16 @@ class MetricsForbidden(LoanError):
             "Metrics are read from the addresses that LOANSVC_METRICS names. "
             "Ask whoever runs this service to add yours."
         )
+
+
+class StaleForm(LoanError):
+    """A form of the console was not sent from a page of this session."""
+
+    code = "stale_form"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("This form is not of your session any more. Open the page again.")
 
 
 class QuotaExceeded(LoanError):

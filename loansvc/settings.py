@@ -19,7 +19,7 @@ SHIPPED = Path()  # stands for "the editions that come with loansvc"
 HOME = Path("var")
 CRYPTOGRAPHY = ("international", "commercial")
 WORKERS = ("threads", "asgi")
-WAYS = ("key", "signature", "token")
+WAYS = ("key", "signature", "token", "console")
 _PUBLIC_URL = re.compile(
     r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?", re.ASCII
 )
@@ -105,8 +105,8 @@ class Settings:
         default="", metadata=_about("who is at the shell; default: the login name")
     )
     access: str = field(
-        default="key,signature,token",
-        metadata=_about("what clients may come with; in production: signature,token"),
+        default="key,signature,token,console",
+        metadata=_about("what clients may come with; in production: signature,token,console"),
     )
     issuers: Path = field(
         default=SHIPPED, metadata=_about("TOML file of the issuers whose tokens are taken")

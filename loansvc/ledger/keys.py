@@ -265,6 +265,13 @@ def signing(ledger: Ledger, key_id: str, *, now: datetime) -> ClientKey | None:
     return key if key and key.algorithm and key.usable_at(now) else None
 
 
+def with_secret(ledger: Ledger, key_id: str, *, now: datetime) -> ClientKey | None:
+    """The usable key of that id that has a secret, or None."""
+    with ledger.snapshot() as connection:
+        key = _found(connection, key_id)
+    return key if key and not key.algorithm and key.usable_at(now) else None
+
+
 def _found(connection: Connection, key_id: str) -> ClientKey | None:
     row = FIND.first(connection, {"id": key_id})
     return _key(row) if row else None

@@ -1,10 +1,13 @@
-"""Nonces: what clients put into signatures so that none is taken twice, kept for minutes."""
+"""Nonces: what is taken once and never again, kept until it would be refused for its age anyway.
+
+Clients put them into signatures; a session of the console is one from the moment it is ended.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from loansvc.ledger import Ledger
@@ -17,6 +20,16 @@ KEEP = {
     "sqlite": sqlite.insert(nonce).on_conflict_do_nothing().returning(nonce.c.nonce),
     "postgresql": postgresql.insert(nonce).on_conflict_do_nothing().returning(nonce.c.nonce),
 }
+KNOWN = select(nonce.c.nonce).where(
+    nonce.c.key_id == bindparam("of_key"), nonce.c.nonce == bindparam("of_nonce")
+)
+
+
+def is_known(ledger: Ledger, key_id: str, value: str) -> bool:
+    """Whether this key used that nonce before, as far as it is kept."""
+    with ledger.snapshot() as connection:
+        found = connection.execute(KNOWN, {"of_key": key_id, "of_nonce": value})
+        return found.first() is not None
 
 
 def is_new(ledger: Ledger, key_id: str, value: str, *, now: datetime, expires_at: datetime) -> bool:

@@ -40,6 +40,7 @@ DOMAIN = b"loansvc resident id\x00"  # keeps these pseudonyms apart from any oth
 WATCH_DOMAIN = b"loansvc probing\x00"  # marks of the watch are joined with nothing else
 PARTY_DOMAIN = b"loansvc related party\x00"  # so that `related` cannot be joined with `subject`
 SPLIT_DOMAIN = b"loansvc split\x00"  # kept nowhere; tells nothing of a pseudonym that is kept
+SESSION_DOMAIN = b"loansvc console\x00"  # what marks a session marks nothing else
 CURRENT = "current"
 MARK_OF_SUITE = {INTERNATIONAL: "", COMMERCIAL: "sm:"}
 
@@ -177,6 +178,10 @@ class Vault:
         So a new key moves nobody; that the oldest one is retired does.
         """
         return self._marks(SPLIT_DOMAIN, id_number, [min(self.versions("pseudonym"))])[0]
+
+    def session_mark(self, text: str) -> str:
+        """The mark of something that the console hands out for hours, under the current key."""
+        return self._marks(SESSION_DOMAIN, text, self.versions("pseudonym")[:1])[0]
 
     def _marks(self, domain: bytes, text: str, versions: Iterable[int]) -> list[str]:
         keys, message = self._keys.of["pseudonym"], domain + text.encode("ascii")

@@ -18,6 +18,7 @@ from loansvc.underwriting import Underwriting
 from loansvc.web import (
     api,
     batches,
+    console,
     docs,
     logs,
     metrics,
@@ -98,6 +99,7 @@ def create_app(
     app.register_blueprint(privacy.blueprint)
     batches.install(app, settings or Settings())
     app.register_blueprint(docs.blueprint)
+    console.install(app, settings or Settings())
     return app
 
 

@@ -1,7 +1,7 @@
 """Access: who is calling, by key, signature or token, and what they may do.
 
 One way a request: a bearer key or token in Authorization, or a signature. A right one is always let
-in, whatever else came from the same address.
+in, whatever else came from the same address. People sign in to the console with a key of their own.
 """
 
 from __future__ import annotations
@@ -52,13 +52,14 @@ def client() -> str:
 
 def watch() -> Watch:
     """The watch on probing by the client of this request."""
-    return _access().watch(client())
+    return access().watch(client())
 
 
-def _access() -> Access:
-    access = current_app.extensions["access"]
-    assert isinstance(access, Access)
-    return access
+def access() -> Access:
+    """The ways in of this app."""
+    found = current_app.extensions["access"]
+    assert isinstance(found, Access)
+    return found
 
 
 def requires(scope: str) -> Callable[[Callable[Args, Response]], Callable[Args, Response]]:
@@ -67,7 +68,7 @@ def requires(scope: str) -> Callable[[Callable[Args, Response]], Callable[Args, 
     def wrap(view: Callable[Args, Response]) -> Callable[Args, Response]:
         @wraps(view)
         def checked(*args: Args.args, **kwargs: Args.kwargs) -> Response:
-            g.caller = _access().caller()
+            g.caller = access().caller()
             if scope not in g.caller.scopes:
                 raise Forbidden(scope)
             return view(*args, **kwargs)
@@ -107,8 +108,31 @@ class Access:
             QuotaExceeded: the client sent as many requests as it may.
             TooManyTries: it opens nothing, like too many before it from the same address.
         """
+        return self._counted(self._identified)
+
+    def signs_in(self, token: str) -> ClientKey:
+        """The key with which a person signs in to the console, the request counted.
+
+        Raises:
+            as `caller`
+        """
+        return self._counted(lambda: self._by_key(token, way="console"))
+
+    def signed_in(self, key_id: str) -> ClientKey:
+        """The key with which a person signed in to the console before, the request counted.
+
+        Raises:
+            Unauthenticated: it was revoked or has expired since.
+            QuotaExceeded: the client sent as many requests as it may.
+        """
+        key = keys.with_secret(self._root.ledger, key_id, now=self._root.clock())
+        if key is None:
+            raise Unauthenticated("The key of this session is in use no more. Sign in again.")
+        return self._counted(lambda: key)
+
+    def _counted(self, identified: Callable[[], ClientKey]) -> ClientKey:
         try:
-            key = self._identified()
+            key = identified()
         except UnknownCredential:
             self._limits.wrong(caller_address(self._proxy))
             raise
@@ -116,6 +140,10 @@ class Access:
         if not quota.taken:
             raise QuotaExceeded(retry_after_s=quota.ends_in_s)
         return key
+
+    def takes(self, way: str) -> bool:
+        """Whether this way in is open here, of `settings.WAYS`."""
+        return way in self._ways
 
     def watch(self, client: str) -> Watch:
         """The watch on probing by a client."""
@@ -134,7 +162,10 @@ class Access:
             return self._bearer(token)
         if not keys.is_token(token):
             raise self._unknown()
-        self._check_way("key")
+        return self._by_key(token, way="key")
+
+    def _by_key(self, token: str, *, way: str) -> ClientKey:
+        self._check_way(way)
         key = self._known.find(token, now=self._root.clock())
         if key is None:
             raise UnknownCredential
@@ -160,7 +191,7 @@ class Access:
         )  # fmt: skip
 
     def _check_way(self, way: str) -> None:
-        if way not in self._ways:
+        if not self.takes(way):
             raise self._unknown()
 
     def _unknown(self) -> Unauthenticated:
@@ -168,9 +199,8 @@ class Access:
         if "key" in self._ways:
             return Unauthenticated()
         texts = {"signature": "sign the request", "token": "send a token of your own issuer"}
-        return Unauthenticated(
-            f"Here {' or '.join(texts[way] for way in self._ways)}. See docs/access.md."
-        )
+        taken = [texts[way] for way in self._ways if way in texts] or ["only the console is open"]
+        return Unauthenticated(f"Here {' or '.join(taken)}. See docs/access.md.")
 
     def tell(self, response: Response) -> Response:
         """Say what is left of the client's quota, and in a refusal what would be taken."""

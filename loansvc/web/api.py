@@ -28,6 +28,7 @@ from loansvc.ledger.acts import STATES
 from loansvc.policy import OUTCOMES
 from loansvc.reviewing import Reviewing
 from loansvc.reviewing.showing import shown
+from loansvc.underwriting import Recorded
 from loansvc.villages import Register, Village
 from loansvc.villages.history import history_of
 from loansvc.web.access import client, requires, underwriting, watch
@@ -125,8 +126,20 @@ def preview() -> Response:
 @requires("read")
 def decisions() -> Response:
     """Decisions of this client, newest first, a page at a time."""
-    query, root = query_of(DecisionsQuerySchema), underwriting()
-    found, before = root.page(
+    found, before = found_by(query_of(DecisionsQuerySchema))
+    today = underwriting().today()
+    return answer(
+        {
+            "data": [shown(recorded, today=today) for recorded in found],
+            "has_more": before is not None,
+            "next": None if before is None else str(before),
+        }
+    )
+
+
+def found_by(query: dict[str, Any]) -> tuple[list[Recorded], int | None]:
+    """What a query of this client finds: a page, and where the next one begins (None: no more)."""
+    return underwriting().page(
         client=client(),
         limit=int(query["limit"] or DEFAULT_ROWS),
         before=int(query["cursor"]) if query["cursor"] else None,
@@ -137,13 +150,6 @@ def decisions() -> Response:
         state=query["state"],
         since=query["from"] and query["from"].isoformat(),
         until=query["to"] and f"{query['to']}T24",  # as text, after every instant of that day
-    )
-    return answer(
-        {
-            "data": [shown(recorded, today=root.today()) for recorded in found],
-            "has_more": before is not None,
-            "next": None if before is None else str(before),
-        }
     )
 
 
@@ -174,7 +180,7 @@ def replay(application_id: str) -> Response:
 def villages() -> Response:
     """Every village of the register in force, as it stands on a day."""
     on = _on()
-    register = _register(on)
+    register = register_on(on)
     return answer({"data": [_village(v, register, on) for v in register.content.villages.values()]})
 
 
@@ -183,7 +189,7 @@ def villages() -> Response:
 def village(code: str) -> Response:
     """One village: rating, points, evidence."""
     on = _on()
-    register = _register(on)
+    register = register_on(on)
     if code not in register.content.villages:
         raise NotFound("There is no such village in the register. See GET /v1/villages.")
     return answer(_village(register.content.villages[code], register, on))
@@ -244,7 +250,8 @@ def _on() -> date:
     return on if isinstance(on, date) else underwriting().today()
 
 
-def _register(on: date) -> Edition[Register]:
+def register_on(on: date) -> Edition[Register]:
+    """The register of villages in force on a day."""
     found = underwriting().registry.editions
     return in_force(found, kind="villages", product=COUNTY, role="champion", on=on)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
 
@@ -81,14 +82,18 @@ def caller_address(proxy: str) -> str:
 
 def query_of(schema: type[Schema]) -> dict[str, Any]:
     """The query parameters, strictly: unknown or repeated ones are refused."""
-    fields = schema()
     repeated = [name for name, values in request.args.lists() if len(values) > 1]
     if repeated:
         raise InvalidRequest(
             "A query parameter is given twice. Give it once.", code="invalid_query"
         )
+    return read_query(schema, request.args)
+
+
+def read_query(schema: type[Schema], given: Mapping[str, str]) -> dict[str, Any]:
+    """These query parameters, strictly."""
     try:
-        query: dict[str, Any] = fields.load(request.args.to_dict())
+        query: dict[str, Any] = schema().load(dict(given))
     except ValidationError as error:
         raise InvalidQuery(flat_errors(error, "")) from None
     return query

@@ -82,31 +82,31 @@ DEFAULT_ROWS = 20
 @requires("review")
 def ask(application_id: str) -> Response:
     """Ask for a person's decision: 201 new, 200 the same again."""
-    review = _said(Review, ReviewSchema)
-    return _created(_reviewing().ask(application_id, review, by=_by(), client=client()))
+    review = said_by(Review, ReviewSchema, json_document())
+    return _created(reviewing().ask(application_id, review, by=acting(), client=client()))
 
 
 @blueprint.post("/v1/decisions/<application_id>/override")
 @requires("review")
 def override(application_id: str) -> Response:
     """Close the review with a person's decision: 201 new, 200 the same again."""
-    said = _said(Override, OverrideSchema)
-    return _created(_reviewing().override(application_id, said, by=_by(), client=client()))
+    said = said_by(Override, OverrideSchema, json_document())
+    return _created(reviewing().override(application_id, said, by=acting(), client=client()))
 
 
 @blueprint.post("/v1/decisions/<application_id>/disputes")
 @requires("review")
 def dispute(application_id: str) -> Response:
     """Record a fact of a dispute: 201 new, 200 the same again."""
-    said = _said(Dispute, DisputeSchema)
-    return _created(_reviewing().dispute(application_id, said, by=_by(), client=client()))
+    said = said_by(Dispute, DisputeSchema, json_document())
+    return _created(reviewing().dispute(application_id, said, by=acting(), client=client()))
 
 
 @blueprint.get("/v1/decisions/<application_id>/disputes")
 @requires("read")
 def disputes(application_id: str) -> Response:
     """What is recorded of disputes about a decision, oldest first."""
-    return answer(_reviewing().disputes(application_id, client=client()))
+    return answer(reviewing().disputes(application_id, client=client()))
 
 
 @blueprint.get("/v1/reviews")
@@ -114,7 +114,7 @@ def disputes(application_id: str) -> Response:
 def reviews() -> Response:
     """Reviews of this client, newest first, a page at a time."""
     query = query_of(ReviewsQuerySchema)
-    found, before = _reviewing().queue(
+    found, before = reviewing().queue(
         client=client(),
         limit=int(query["limit"] or DEFAULT_ROWS),
         before=int(query["cursor"]) if query["cursor"] else None,
@@ -129,23 +129,24 @@ def reviews() -> Response:
     )
 
 
-def _reviewing() -> Reviewing:
+def reviewing() -> Reviewing:
+    """What people decide, on this service."""
     return Reviewing(underwriting())
 
 
-def _by() -> By:
+def acting() -> By:
     """Whoever holds the key of the request."""
     return By(caller().key_id, caller().holder)
 
 
-def _said(kind: type[Said], schema: type[Schema]) -> Said:
-    """What the body says.
+def said_by(kind: type[Said], schema: type[Schema], document: Any) -> Said:
+    """What a document says.
 
     Raises:
         InvalidReview: with every field error there is.
     """
     try:
-        data: dict[str, Any] = schema().load(json_document())
+        data: dict[str, Any] = schema().load(document)
     except ValidationError as error:
         raise InvalidReview(flat_errors(error, "")) from None
     data |= data.pop("offer", None) or {}

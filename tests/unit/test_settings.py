@@ -84,7 +84,7 @@ def test_a_word_or_address_is_held_to_its_form(
 
 
 def test_all_ways_are_taken_unless_said_otherwise() -> None:
-    assert Settings.from_environment({}).ways == ("key", "signature", "token")
+    assert Settings.from_environment({}).ways == ("key", "signature", "token", "console")
     assert Settings.from_environment({"LOANSVC_ACCESS": "signature, token"}).ways == (
         "signature", "token",
     )  # fmt: skip
