@@ -91,7 +91,7 @@ DecisionsQuerySchema = StrictSchema.from_dict(
 def decide() -> Response:
     """Decide and record: 201 new, 200 the same application again."""
     timed = timing()
-    application = _application(json_document())
+    application = application_of(json_document())
     recorded, is_new = underwriting().decide(
         application, client=client(), watch=watch(), stage=timed.stage
     )
@@ -116,7 +116,7 @@ def preview() -> Response:
             override = OverrideSchema().load({} if asked is None else asked)
         except ValidationError as error:
             raise InvalidApplication(flat_errors(error, "/editions")) from None
-    application = _application(document)
+    application = application_of(document)
     previewed = underwriting().preview(application, **override, watch=watch())
     timing().outcome = str(previewed["outcome"])
     return answer(previewed)
@@ -238,7 +238,8 @@ def edition(digest: str) -> Response:
     return answer(edition_document(found) | {"text": data.decode("utf-8")})
 
 
-def _application(document: Any) -> Application:
+def application_of(document: Any) -> Application:
+    """The application in a document, read as of today by the register's villages."""
     root = underwriting()
     codes = root.registry.village_codes
     return load_application(document, today=root.today(), village_codes=codes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from tests.browser.conftest import NARROW, Console, Person
 
@@ -20,6 +21,7 @@ PAGES = (
     f"/console/decisions/{DECLINED}/override",
     f"/console/decisions/{DECLINED}/dispute",
     "/console/reviews",
+    "/console/trial",
 )
 
 
@@ -84,6 +86,30 @@ def test_the_same_person_cannot_do_both(console: Console, second: Person) -> Non
     second.page.get_by_label("Why").select_option("visit")
     second.page.locator("main button").click()
     assert "may not be the one who decides" in second.page.get_by_role("alert").inner_text()
+
+
+def test_a_form_is_previewed_as_its_fields_change(person: Person) -> None:
+    person.enter()
+    person.go("/console/trial")
+    preview = person.page.locator("#preview")
+    expect(preview).to_contain_text("Approved: 120,000 yuan")
+    amount = person.page.get_by_label("amount asked for")
+    amount.fill("80000")
+    amount.blur()
+    expect(preview).to_contain_text("Approved: 80,000 yuan")
+    person.page.get_by_label("an automated decision").uncheck()
+    expect(preview).to_contain_text("A person has to decide")
+
+
+def test_what_is_wrong_is_told_beside_its_field_until_it_is_right(person: Person) -> None:
+    person.enter(language="zh")
+    person.go("/console/trial")
+    amount = person.page.get_by_label("申请金额")
+    for wrong, told in (("8万", 1), ("80000", 0)):
+        amount.fill(wrong)
+        amount.blur()
+        expect(person.page.locator("span.flaw")).to_have_count(told)
+    expect(person.page.locator("#preview")).to_contain_text("批准：80,000元")
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -17,6 +17,7 @@ from loansvc.errors import ReviewRefused
 from loansvc.ledger import keys
 from loansvc.settings import Settings
 from loansvc.web import create_app
+from loansvc.web.console.form import filled_in
 from loansvc.web.console.words import REFUSAL_ZH
 from tests.contract.conftest import Api
 from tests.small import QIFANG, WANGTAN, a_document
@@ -393,6 +394,63 @@ def test_a_dispute_is_recorded_with_its_last_day(browser: Browser, bank: Api) ->
     assert browser.post(f"{DECISIONS}/{name()}/dispute", **form).status_code == 303
     assert "2026-12-13" in text_of(browser.get(f"{DECISIONS}/{name()}"))
     assert name() in browser.get("/console/reviews").text
+
+
+# --- trying ---------------------------------------------------------------------------------------
+
+
+def trial_form(browser: Browser, **changes: str) -> dict[str, list[str]]:
+    """The form of an example as it stands, some fields changed."""
+    filled = filled_in(a_document(1))
+    [token, *_] = TOKEN.findall(browser.get("/console/trial").text)
+    changed = {name.replace("__", "/"): [value] for name, value in changes.items()}
+    return filled | changed | {"form_token": [token]}
+
+
+def test_a_preview_says_what_would_be_decided_and_records_nothing(
+    browser: Browser, bank: Api
+) -> None:
+    before = bank.root.ledger.verify()[0]
+    page = browser.client.post("/console/trial", data=trial_form(browser))
+    assert page.status_code == 200
+    assert "批准：120,000元，24个月" in text_of(page)
+    assert bank.get(f"/v1/decisions/{name()}").status_code == 404
+    assert bank.root.ledger.verify()[0] == before
+
+
+def test_every_flaw_of_a_preview_is_told_by_its_field(browser: Browser) -> None:
+    form = trial_form(browser, __loan__amount_yuan="8万", __applicant__id_number="none")
+    page = browser.client.post("/console/trial", data=form)
+    told = re.findall(r'data-for="([^"]+)" data-says="([^"]+)"', page.text)
+    assert ("/loan/amount_yuan", "请填写整数。") in told
+    assert {pointer for pointer, _ in told} == {"/loan/amount_yuan", "/applicant/id_number"}
+    assert 'value="8万"' in page.text
+
+
+def test_previews_of_the_console_are_watched_as_those_of_the_api(bank: Api) -> None:
+    bank.app = create_app(bank.root, Settings(probing_flag=1, probing_limit=2))
+    browser = Browser(bank)
+    browser.sign_in()
+    told = [
+        text_of(
+            browser.client.post(
+                "/console/trial", data=trial_form(browser, __applicant__dependants=n)
+            )
+        )
+        for n in "012"
+    ]
+    assert ["试算的不同情形过多" in text for text in told] == [False, False, True]
+
+
+def test_each_form_begins_with_another_invented_person(browser: Browser) -> None:
+    found = {
+        re.findall(
+            r'name="/applicant/id_number" value="(\d+)"', browser.get("/console/trial").text
+        )[0]
+        for _ in range(3)
+    }
+    assert len(found) == 3
+    assert all(number.startswith("999999") for number in found)
 
 
 def test_every_refusal_of_a_review_has_a_chinese_text() -> None:

@@ -39,6 +39,7 @@ PROBLEM = "application/problem+json"
 MENU = (  # page, its names, the scope that opens it
     ("decisions", ("决定", "Decisions"), "read"),
     ("reviews", ("人工审核", "Reviews"), "read"),
+    ("trial", ("试算", "Try it"), "decide"),
 )
 
 

@@ -26,6 +26,7 @@ from loansvc.reviewing.words import (
 )
 from loansvc.web.access import client, underwriting
 from loansvc.web.api import DEFAULT_ROWS
+from loansvc.web.console.form import whole
 from loansvc.web.console.frame import asked, blueprint, page, see, sent, signed_in
 from loansvc.web.console.telling import summary
 from loansvc.web.requests import read_query
@@ -88,7 +89,7 @@ def override(application_id: str) -> Response:
     """Decide what a person was asked to decide."""
 
     def record(given: dict[str, Any]) -> None:
-        offer = {name: _whole(given.pop(name)) for name in OFFER if name in given}
+        offer = {name: whole(given.pop(name)) for name in OFFER if name in given}
         said = said_by(Override, OverrideSchema, given | ({"offer": offer} if offer else {}))
         reviewing().override(application_id, said, by=acting(), client=client())
 
@@ -135,8 +136,3 @@ def _form(
         summary=summary(document), refusal=refusal, flaws=flaws,
         today=underwriting().today().isoformat(), **WORDS,
     )  # fmt: skip
-
-
-def _whole(text: str) -> int | str:
-    """A whole number as the schema reads one; anything else as it is, to be refused there."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else text

@@ -79,3 +79,59 @@ FIELD_ZH: Mapping[str, str] = {
     "above_limit": "超出规则允许的额度。",
     "no_limit": "规则没有留下额度。",
 }
+
+# Fields of an application that are no characteristic by that name; those of the CATALOGUE have theirs.
+FIELD_WORDS: Mapping[str, tuple[str, str]] = {
+    "application_id": ("申请编号", "application id"),
+    "product": ("产品", "product"),
+    "applied_on": ("申请日", "day of application"),
+    "id_number": ("身份证号", "ID number"),
+    "village_code": ("所在村", "village"),
+    "household_debt_service_12m_yuan": (
+        "家庭年偿债支出",
+        "debt service of the household in 12 months",
+    ),
+    "kind": ("种类", "kind"),
+    "issuer": ("出具部门", "issuer"),
+    "number": ("编号", "number"),
+    "issued_on": ("发证日", "issued on"),
+    "expires_on": ("到期日", "expires on"),
+    "level": ("级别", "level"),
+    "uscc": ("统一社会信用代码", "social credit code"),
+    "industry": ("行业代码", "industry code"),
+    "started_on": ("开业日期", "in business since"),
+    "new_hires_12m": ("近12个月新招用重点群体人数", "new hires of priority groups in 12 months"),
+    "online_revenue_12m_yuan": ("其中线上收入", "of it online"),
+    "reported_on": ("信用报告日期", "day of the credit report"),
+    "outstanding_yuan": ("贷款余额", "balance of all loans"),
+    "starts_on": ("贷款起始日", "first day of the loan"),
+    "guarantee_starts_on": ("担保起始日", "first day of the guarantee"),
+    "consent_id": ("授权书编号", "consent id"),
+    "given_on": ("授权日期", "day of consent"),
+    "scopes": ("授权范围", "consent to"),
+}
+SECTION_WORDS: Mapping[str, tuple[str, str]] = {
+    "loan": ("贷款", "Loan"),
+    "applicant": ("申请人", "Applicant"),
+    "business": ("经营情况", "Business"),
+    "credit_report": ("信用报告", "Credit report"),
+    "credentials": ("证明材料", "Credentials"),
+    "consent": ("授权", "Consent"),
+}
+UNIT_WORDS: Mapping[str, tuple[str, str]] = {
+    "yuan": ("元", "yuan"),
+    "months": ("个月", "months"),
+    "days": ("天", "days"),
+    "percent": ("%", "%"),
+}
+# Words of an application that the wording of policies does not know.
+WORD_WORDS: Mapping[str, tuple[str, str]] = {
+    "credit_report": ("查询信用报告", "the credit report"),
+    "income": ("核实收入", "income"),
+    "public_records": ("查询公共信息", "public records"),
+    "automated_decision": ("自动化决策", "an automated decision"),
+    "county": ("县级", "county"),
+    "prefecture": ("市级", "prefecture"),
+    "province": ("省级", "province"),
+    "national": ("国家级", "national"),
+}
