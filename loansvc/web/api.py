@@ -181,7 +181,9 @@ def villages() -> Response:
     """Every village of the register in force, as it stands on a day."""
     on = _on()
     register = register_on(on)
-    return answer({"data": [_village(v, register, on) for v in register.content.villages.values()]})
+    return answer(
+        {"data": [village_document(v, register, on) for v in register.content.villages.values()]}
+    )
 
 
 @blueprint.get("/v1/villages/<code>")
@@ -192,7 +194,7 @@ def village(code: str) -> Response:
     register = register_on(on)
     if code not in register.content.villages:
         raise NotFound("There is no such village in the register. See GET /v1/villages.")
-    return answer(_village(register.content.villages[code], register, on))
+    return answer(village_document(register.content.villages[code], register, on))
 
 
 @blueprint.get("/v1/villages/<code>/history")
@@ -230,12 +232,21 @@ def editions() -> Response:
 @requires("read")
 def edition(digest: str) -> Response:
     """One edition with its text as published."""
-    registry = underwriting().registry
-    found = registry.by_digest(digest)
-    data = (registry.folder / found.path).read_bytes()  # as bytes: line ends are part of the digest
-    if digest_of(data) != found.digest:
-        raise EditionRefused(f"{found.path}: has changed since the start. Restore the file.")
-    return answer(edition_document(found) | {"text": data.decode("utf-8")})
+    found = underwriting().registry.by_digest(digest)
+    return answer(edition_document(found) | {"text": text_of(found)})
+
+
+def text_of(edition: Edition[Any]) -> str:
+    """The text of an edition as it was published.
+
+    Raises:
+        EditionRefused: the file has changed since.
+    """
+    folder = underwriting().registry.folder
+    data = (folder / edition.path).read_bytes()  # as bytes: line ends are part of the digest
+    if digest_of(data) != edition.digest:
+        raise EditionRefused(f"{edition.path}: has changed since the start. Restore the file.")
+    return data.decode("utf-8")
 
 
 def application_of(document: Any) -> Application:
@@ -257,7 +268,8 @@ def register_on(on: date) -> Edition[Register]:
     return in_force(found, kind="villages", product=COUNTY, role="champion", on=on)
 
 
-def _village(village: Village, register: Edition[Register], on: date) -> dict[str, Any]:
+def village_document(village: Village, register: Edition[Register], on: date) -> dict[str, Any]:
+    """A village as it stands on a day."""
     standing = register.content.standing(village.code, on)
     return {
         "code": village.code,

@@ -22,6 +22,10 @@ PAGES = (
     f"/console/decisions/{DECLINED}/dispute",
     "/console/reviews",
     "/console/trial",
+    "/console/villages",
+    "/console/villages/340521102200",
+    "/console/editions",
+    "/console/fund",
 )
 
 

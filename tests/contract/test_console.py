@@ -13,14 +13,26 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from loansvc.editions import to_text
 from loansvc.errors import ReviewRefused
 from loansvc.ledger import keys
+from loansvc.registry import Registry
 from loansvc.settings import Settings
+from loansvc.underwriting import Underwriting
 from loansvc.web import create_app
 from loansvc.web.console.form import filled_in
 from loansvc.web.console.words import REFUSAL_ZH
-from tests.contract.conftest import Api
-from tests.small import QIFANG, WANGTAN, a_document
+from tests.contract.conftest import UNWATCHED, Api
+from tests.small import (
+    CARD,
+    QIFANG,
+    WANGTAN,
+    a_document,
+    publish_caps,
+    publish_text,
+    small_models,
+    with_fund,
+)
 
 ALL = ("decide", "read", "review")
 NO_CONSENT: dict[str, Any] = {"consent__scopes": ["credit_report", "income", "public_records"]}
@@ -445,12 +457,82 @@ def test_previews_of_the_console_are_watched_as_those_of_the_api(bank: Api) -> N
 def test_each_form_begins_with_another_invented_person(browser: Browser) -> None:
     found = {
         re.findall(
-            r'name="/applicant/id_number" value="(\d+)"', browser.get("/console/trial").text
+            r'name="/applicant/id_number" value="([0-9X]+)"', browser.get("/console/trial").text
         )[0]
         for _ in range(3)
     }
     assert len(found) == 3
     assert all(number.startswith("999999") for number in found)
+
+
+# --- county and editions --------------------------------------------------------------------------
+
+
+def test_villages_stand_as_they_do_on_the_day_asked(browser: Browser) -> None:
+    today = text_of(browser.get("/console/villages"))
+    assert re.search(r"王潭村 乌溪镇 AA 已评定 2026-03-31 \+6 0.10", today)
+    later = text_of(browser.get("/console/villages?on=2028-05-01&language=en"))
+    assert re.search(r"王潭村 乌溪镇 A in its months of grace", later)
+    assert "石桥村 石桥镇 unrated not rated" in later
+
+
+def test_a_village_tells_its_history(browser: Browser) -> None:
+    text = text_of(browser.get(f"/console/villages/{WANGTAN}?language=en"))
+    assert "Rating AA" in text
+    assert "From 2028-03-31: A, in its months of grace" in text
+    assert browser.get("/console/villages/340521999999").status_code == 404
+
+
+def test_a_fund_without_capital_says_so_and_one_with_it_its_room(
+    browser: Browser, bank: Api
+) -> None:
+    assert "尚未登记基金资本金" in text_of(browser.get("/console/fund"))
+    with_fund(bank.root, 5_000_000)
+    bank.post(a_document(1))
+    text = text_of(browser.get("/console/fund?language=en"))
+    assert "Reserved for offers 48,000 yuan" in text  # 40 % of 120,000 yuan
+    assert "49,952,000 yuan" in text
+
+
+def test_editions_are_those_of_the_day_and_compared_with_the_one_before(
+    tmp_path: Path, bank: Api
+) -> None:
+    folder = tmp_path / "later"
+    folder.mkdir()
+    models = small_models(folder)
+    publish_caps(models, folder, related_percent=15)
+    bins = [
+        {"to": 12, "points": -40},
+        {"from": 12, "points": 25},
+        {"state": "missing", "points": 0},
+    ]
+    changed = {**CARD["characteristics"], "business_age_months": {"bins": bins}}
+    card = {
+        **CARD,
+        "characteristics": changed,
+        "product": "credit_loan",
+        "valid_from": "2026-09-01",
+    }
+    publish_text(models, folder / "card.json", to_text(card))
+    bank.app = create_app(Underwriting(Registry.open(models), bank.root.ledger), UNWATCHED)
+    browser = Browser(bank)
+    browser.sign_in()
+    assert (
+        "2026-09-01" not in browser.get("/console/editions?on=2026-07-31").text.partition("<h2>")[0]
+    )
+    page = browser.get("/console/editions?on=2026-11-23&language=en")
+    found = dict(re.findall(r'href="([^"]+)">compare<span class="unseen"> ([a-z]+) ', page.text))
+    texts = {kind: text_of(browser.get(path)) for path, kind in found.items()}
+    assert "changes by -5 to +25 points" in texts["scorecard"]
+    assert re.search(r"12 to below 36 0 \+25 \+25", texts["scorecard"])
+    assert "fund.related_percent" in texts["policy"]
+
+
+def test_an_edition_that_came_first_has_nothing_to_be_compared_with(
+    browser: Browser, bank: Api
+) -> None:
+    first = next(e for e in bank.root.registry.editions if e.kind == "scorecard")
+    assert browser.get(f"/console/editions/{first.digest}/changes").status_code == 404
 
 
 def test_every_refusal_of_a_review_has_a_chinese_text() -> None:

@@ -82,6 +82,28 @@ def _text(line: dict[str, Any]) -> Text:
     return said["zh"] or line["label_zh"], said["en"] or line["label_en"]
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Points before and after, None where a card does not score it, and a bar from the middle."""
+
+    before: int | None
+    after: int | None
+    points: int
+    left: float
+    width: float
+
+
+def change_bar(before: int | None, after: int | None, most: int) -> Change:
+    """A change of points against the largest one beside it: to the right up, to the left down.
+
+    >>> change_bar(3, -2, 10)
+    Change(before=3, after=-2, points=-5, left=25.0, width=25.0)
+    """
+    points = (after or 0) - (before or 0)
+    width = round(50.0 * abs(points) / most, 1)
+    return Change(before, after, points, 50.0 if points > 0 else 50.0 - width, width)
+
+
 def shares(guarantee: dict[str, Any]) -> list[Share]:
     """Who carries how much of a loss, from left to right; who carries nothing is left out."""
     found, left = [], 0

@@ -40,6 +40,9 @@ MENU = (  # page, its names, the scope that opens it
     ("decisions", ("决定", "Decisions"), "read"),
     ("reviews", ("人工审核", "Reviews"), "read"),
     ("trial", ("试算", "Try it"), "decide"),
+    ("villages", ("村镇", "Villages"), "read"),
+    ("editions", ("版本", "Editions"), "read"),
+    ("fund", ("担保基金", "Fund"), "read"),
 )
 
 
@@ -255,6 +258,9 @@ def names() -> dict[str, Any]:
     return {
         "language": language(), "t": both, "of": of, "link": link, "may": may,
         "in_other_language": in_other_language, "form_token": form_token,
+        # Chinese marks stand without spaces around them.
+        "colon": both("：", ": "), "comma": both("，", ", "),
+        "opening": both("（", " ("), "closing": both("）", ")"),
         "refusal_text": refusal_text, "flaw_text": flaw_text, "caller": g.get("caller"),
         "menu": MENU, "here": (request.endpoint or "").rpartition(".")[2],
     }  # fmt: skip

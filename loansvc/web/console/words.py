@@ -135,3 +135,20 @@ WORD_WORDS: Mapping[str, tuple[str, str]] = {
     "province": ("省级", "province"),
     "national": ("国家级", "national"),
 }
+STANDING_WORDS: Mapping[str, tuple[str, str]] = {
+    "rated": ("已评定", "rated"),
+    "grace": ("宽限期", "in its months of grace"),
+    "expired": ("已过期", "expired"),
+    "revoked": ("已撤销", "revoked"),
+    "unrated": ("未评定", "not rated"),
+}
+EVIDENCE_WORDS: Mapping[str, tuple[str, str]] = {
+    "households_total": ("总户数", "households"),
+    "households_rated": ("已采集户数", "households collected"),
+    "households_a_plus": ("A级以上户数", "households A or better"),
+    "borrowers": ("贷款户数", "borrowers"),
+    "borrowers_overdue": ("逾期户数", "borrowers overdue"),
+    "balance_yuan": ("贷款余额（元）", "balance, yuan"),
+    "npl_balance_yuan": ("不良余额（元）", "balance not performing, yuan"),
+    "as_of": ("截至", "as of"),
+}
