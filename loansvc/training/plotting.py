@@ -46,7 +46,7 @@ def register() -> str:
     from matplotlib import font_manager
 
     if FONT not in {font.name for font in font_manager.fontManager.ttflist}:
-        with as_file(files("loansvc.training").joinpath("fonts", FONT_FILE)) as path:
+        with as_file(files("loansvc").joinpath("fonts", FONT_FILE)) as path:
             font_manager.fontManager.addfont(path)
     return FONT
 

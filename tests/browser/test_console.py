@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
@@ -16,6 +18,7 @@ PAGES = (
     "/console/decisions",
     f"/console/decisions/{REFERRED}",
     f"/console/decisions/{DECLINED}",
+    f"/console/decisions/{DECLINED}/letter",
     f"/console/decisions/{DECLINED}/proof",
     f"/console/decisions/{DECLINED}/review",
     f"/console/decisions/{DECLINED}/override",
@@ -151,3 +154,12 @@ def test_everything_is_reached_by_the_keyboard(person: Person) -> None:
     person.page.keyboard.type(person.console.keys["Ming Li"])
     person.page.keyboard.press("Enter")
     person.page.wait_for_url("**/console/decisions")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_letter_prints_on_one_page(person: Person, language: str) -> None:
+    person.enter(language=language)
+    person.go(f"/console/decisions/{DECLINED}/letter")
+    assert len(re.findall(rb"/Type\s*/Page\b", person.page.pdf(prefer_css_page_size=True))) == 1
+    person.page.emulate_media(media="print")
+    assert not person.page.get_by_role("navigation").is_visible()

@@ -400,6 +400,14 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
     assert "请填写整数" in text_of(wrong)
 
 
+def test_what_a_person_writes_is_shown_as_text(browser: Browser, bank: Api) -> None:
+    bank.post(a_document(1))
+    asked_for_review(browser, note="<script>alert(1)</script>")
+    page = browser.get(f"{DECISIONS}/{name()}").text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<script>alert" not in page
+
+
 def test_a_dispute_is_recorded_with_its_last_day(browser: Browser, bank: Api) -> None:
     bank.post(a_document(1))
     form = {"kind": "lodged", "about": "credit_report", "on": "2026-11-23"}
@@ -533,6 +541,62 @@ def test_an_edition_that_came_first_has_nothing_to_be_compared_with(
 ) -> None:
     first = next(e for e in bank.root.registry.editions if e.kind == "scorecard")
     assert browser.get(f"/console/editions/{first.digest}/changes").status_code == 404
+
+
+# --- letters --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        pytest.param({}, "您的申请已获批准。 批准的条件 金额120,000元，期限24个月", id="approved"),
+        pytest.param(NO_CONSENT, "将由人工审核，尚未作出最终决定。 理由 未同意", id="referred"),
+        pytest.param({"credit_report__max_days_past_due_24m": 95}, "您的申请未获批准。 理由",
+                     id="declined"),
+    ],
+)  # fmt: skip
+def test_a_letter_says_what_was_decided_and_what_one_may_do(
+    browser: Browser, bank: Api, changes: dict[str, Any], says: str
+) -> None:
+    bank.post(a_document(1, **changes))
+    text = text_of(browser.get(f"{DECISIONS}/{name()}/letter"))
+    assert says in text
+    assert "要求由工作人员审核（《个人信息保护法》第二十四条）" in text
+    assert "20日内书面答复" in text
+
+
+def test_a_letter_after_a_person_decided_tells_that_persons_reason(
+    browser: Browser, second: Browser, bank: Api
+) -> None:
+    bank.post(a_document(1, **NO_CONSENT))
+    asked_for_review(browser)
+    second.post(f"{DECISIONS}/{name()}/override", outcome="decline", reason="repayment_doubtful")
+    text = text_of(browser.get(f"{DECISIONS}/{name()}/letter?language=en"))
+    assert "Your application is declined. Reasons The source of repayment is too small" in text
+    assert "by a member of staff" in text
+    assert "refuse a decision made by a computer" not in text  # that right was used
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_letter_is_a_pdf_of_one_page_with_every_character(
+    browser: Browser, bank: Api, language: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    bank.post(a_document(1, **NO_CONSENT))
+    path = f"{DECISIONS}/{name()}/letter.pdf?language={language}"
+    first, again = browser.get(path), browser.get(path)
+    assert first.content_type == "application/pdf"
+    assert first.data.startswith(b"%PDF-")
+    assert len(re.findall(rb"/Type /Page\b", first.data)) == 1
+    assert first.data == again.data
+    assert [record for record in caplog.records if "glyph" in record.getMessage()] == []
+
+
+def test_a_letter_holds_no_points_and_nobodys_number(browser: Browser, bank: Api) -> None:
+    document = a_document(1)
+    bank.post(document)
+    text = text_of(browser.get(f"{DECISIONS}/{name()}/letter"))
+    assert document["applicant"]["id_number"] not in text
+    assert "626" not in text
 
 
 def test_every_refusal_of_a_review_has_a_chinese_text() -> None:

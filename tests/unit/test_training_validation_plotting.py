@@ -16,7 +16,7 @@ from loansvc.reasons import WORD_TEXTS
 from loansvc.training.divisions import divisions
 from loansvc.training.plotting import FONT, FONT_FILE, style, svg
 
-FOLDER = files("loansvc.training").joinpath("fonts")
+FOLDER = files("loansvc").joinpath("fonts")
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def known() -> set[str]:
 
 
 def test_the_font_has_every_character_of_the_code_table(known: set[str]) -> None:
-    table = FOLDER.joinpath("../divisions.csv").read_text(encoding="utf-8")
+    table = FOLDER.joinpath("../training/divisions.csv").read_text(encoding="utf-8")
     assert {c for c in table if c.isprintable()} - known == set()
 
 
