@@ -75,7 +75,8 @@ def _check_free(settings: Settings) -> None:
 def _welcome(root: Underwriting, settings: Settings) -> None:
     """Where the docs are, and a request that works as pasted."""
     address = f"http://{settings.address}"
-    _say(f"loansvc at {address}   docs {address}/docs   home {settings.home.absolute()}")
+    console = f"   console {address}/console/" if "console" in settings.ways else ""
+    _say(f"loansvc at {address}   docs {address}/docs{console}   home {settings.home.absolute()}")
     _say(f"Taken from clients: {', '.join(settings.ways)}. In production: signature, token.")
     key_file = (settings.home / "demo-key").absolute()
     if not client_keys.listed(root.ledger) and _is_loopback(settings.host):

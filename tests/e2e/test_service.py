@@ -17,6 +17,7 @@ from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -85,6 +86,24 @@ def test_no_secret_is_printed(service: Service) -> None:
     for versions in json.loads((service.home / "vault.json").read_text()).values():
         for key in versions.values():
             assert key not in service.log()
+
+
+def test_people_sign_in_to_the_console_with_the_demo_key(service: Service) -> None:
+    """In either kind of worker: pages and forms pass both."""
+    assert f"console http://127.0.0.1:{service.port}/console/" in service.log()
+    page = service.get("/console/sign-in", key="")
+    [token] = re.findall(r'name="form_token" value="([^"]+)"', page.body.decode())
+    cookie = page.headers["Set-Cookie"].partition(";")[0]
+    form = urlencode({"form_token": token, "key": service.key})
+    headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
+    signed = service.send("POST", "/console/sign-in", form, headers)
+    assert (signed.status, signed.headers["Location"]) == (303, "/console/")
+    cookie = signed.headers["Set-Cookie"].partition(";")[0]
+    name = service.post(an_example(12)).json()["application_id"]
+    for path in ("/console/decisions", f"/console/decisions/{name}", "/console/static/console.css"):
+        found = service.send("GET", path, None, {"Cookie": cookie})
+        assert found.status == 200, path
+    assert service.key.split("_", 2)[2] not in service.log()
 
 
 class Links(HTMLParser):
