@@ -398,6 +398,23 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
     assert re.search(r'name="note"[^>]* value="seen"', wrong.text)
     assert "override" not in bank.get(f"/v1/decisions/{name()}").get_json()
     assert "请填写整数" in text_of(wrong)
+    above = second.post(
+        f"{DECISIONS}/{name()}/override", outcome="approve", reason="visit", amount_yuan="130000"
+    )
+    assert above.status_code == 409
+    assert "最多120000。" in text_of(above)
+    both = second.post(
+        f"{DECISIONS}/{name()}/override", outcome="decline", reason="visit", amount_yuan="1"
+    )
+    assert "与所选结果不符。" in text_of(both)
+
+
+def test_a_rule_that_stands_is_named_in_words(browser: Browser, second: Browser, bank: Api) -> None:
+    bank.post(a_document(1, credit_report__max_days_past_due_24m=95))
+    asked_for_review(browser)
+    refused = second.post(f"{DECISIONS}/{name()}/override", outcome="approve", reason="visit")
+    assert refused.status_code == 409
+    assert "规则不予批准：" in text_of(refused)
 
 
 def test_what_a_person_writes_is_shown_as_text(browser: Browser, bank: Api) -> None:

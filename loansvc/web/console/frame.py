@@ -7,6 +7,7 @@ as a problem document and reaches a person as a page.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec
@@ -16,9 +17,10 @@ from flask import Blueprint, Response, current_app, g, render_template, request,
 from werkzeug.datastructures import MultiDict
 
 from loansvc.errors import Forbidden, NotFound, StaleForm, Unauthenticated
+from loansvc.reasons import PLAIN_REASONS
 from loansvc.web.access import access, underwriting
 from loansvc.web.console.session import LONGEST, Session
-from loansvc.web.console.words import FIELD_ZH, REFUSAL_ZH
+from loansvc.web.console.words import BOUND_ZH, FIELD_ZH, REFUSAL_ZH
 from loansvc.web.requests import body_bytes
 
 Args = ParamSpec("Args")
@@ -36,6 +38,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 PROBLEM = "application/problem+json"
+_FIGURE = re.compile("[0-9]+", re.ASCII)
 MENU = (  # page, its names, the scope that opens it
     ("decisions", ("决定", "Decisions"), "read"),
     ("reviews", ("人工审核", "Reviews"), "read"),
@@ -248,8 +251,17 @@ def refusal_text(code: str, detail: str) -> str:
 
 
 def flaw_text(code: str, detail: str) -> str:
-    """What is wrong with a field, likewise."""
-    return both(FIELD_ZH.get(code, detail), detail)
+    """What is wrong with a field, likewise; a bound keeps its figures.
+
+    >>> from loansvc.web.console.words import BOUND_ZH
+    >>> BOUND_ZH["out_of_range"].format(*_FIGURE.findall("Must be from 0 to 100."))
+    '应为0至100。'
+    """
+    figures, bound = _FIGURE.findall(detail), BOUND_ZH.get(code, "")
+    zh = FIELD_ZH.get(code) or (PLAIN_REASONS[code][1] if code in PLAIN_REASONS else detail)
+    if bound and len(figures) == bound.count("{}"):
+        zh = bound.format(*figures)
+    return both(zh, detail)
 
 
 @blueprint.context_processor

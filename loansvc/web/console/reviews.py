@@ -7,6 +7,7 @@ from the key that was signed in with: who asked cannot decide.
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -27,7 +28,7 @@ from loansvc.reviewing.words import (
 from loansvc.web.access import client, underwriting
 from loansvc.web.api import DEFAULT_ROWS
 from loansvc.web.console.form import whole
-from loansvc.web.console.frame import asked, blueprint, page, see, sent, signed_in
+from loansvc.web.console.frame import asked, blueprint, flaw_text, page, see, sent, signed_in
 from loansvc.web.console.telling import summary
 from loansvc.web.requests import read_query
 from loansvc.web.reviews import (
@@ -130,9 +131,21 @@ def _form(
         else:
             return see("decision", application_id=application_id)
     filled = {"reference": f"{prefix}-{secrets.token_hex(6)}"} | given
-    flaws = {error.pointer.rpartition("/")[2]: error for error in refusal.errors} if refusal else {}
     return page(
         template, refusal.status if refusal else HTTPStatus.OK, decision=document, given=filled,
-        summary=summary(document), refusal=refusal, flaws=flaws,
-        today=underwriting().today().isoformat(), **WORDS,
+        summary=summary(document), refusal=refusal, flaws=_flaws(refusal, document),
+        names=names, today=underwriting().today().isoformat(), **WORDS,
     )  # fmt: skip
+
+
+def _flaws(refusal: LoanError | None, document: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """What is wrong with each field, by its name, in Chinese and English."""
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    if refusal and refusal.errors:
+        policy = underwriting().registry.recorded_one(document["editions"]["policy"]).content
+        rules = {rule.id: rule.zh for rule in policy.rules}
+        for error in refusal.errors:
+            zh = f"规则不予批准：{rules[error.code]}。" if error.code in rules else ""
+            name = error.pointer.rpartition("/")[2]
+            found[name].append((zh or flaw_text(error.code, error.detail), error.detail))
+    return found

@@ -79,6 +79,7 @@ FIELD_ZH: Mapping[str, str] = {
     "above_limit": "超出规则允许的额度。",
     "no_limit": "规则没有留下额度。",
 }
+BOUND_ZH: Mapping[str, str] = {"out_of_range": "应为{}至{}。", "above_limit": "最多{}。"}
 
 # Fields of an application that are no characteristic by that name; those of the CATALOGUE have theirs.
 FIELD_WORDS: Mapping[str, tuple[str, str]] = {
