@@ -146,6 +146,14 @@ def test_only_on_this_machine_a_cookie_goes_without_tls(
     assert ("Secure" in response.headers["Set-Cookie"].split("; ")) == is_secure
 
 
+def test_below_a_path_of_a_proxy_links_and_cookies_have_it(bank: Api) -> None:
+    app = create_app(bank.root, Settings(public_url="https://bank.example.cn/credit"))
+    page = app.test_client().get("/console/sign-in")
+    assert "Path=/credit/console" in page.headers["Set-Cookie"]
+    addresses = re.findall(r'(?:href|src|action)="([^"]+)"', page.text)
+    assert [a for a in addresses if not a.startswith(("/credit/console/", "#"))] == []
+
+
 def test_the_cookie_opens_nothing_of_the_api(browser: Browser) -> None:
     cookie = browser.client.get_cookie("loansvc_console", path="/console")
     assert cookie is not None
@@ -278,6 +286,16 @@ def test_the_language_stays_as_it_was_chosen(browser: Browser) -> None:
     again = browser.get(DECISIONS).text
     assert "<h1>Decisions</h1>" in again
     assert '<html lang="en">' in again
+
+
+@pytest.mark.parametrize("query", ["_scheme=javascript&_external=1", "endpoint=x", "_anchor=x"])
+def test_the_link_to_the_other_language_is_of_this_page_whatever_was_asked(
+    browser: Browser, query: str
+) -> None:
+    page = browser.get(f"{DECISIONS}?{query}&outcome=refer")
+    assert page.status_code == 200
+    [href] = re.findall(r'href="([^"]+)" lang="en">English', page.text)
+    assert unescape(href) == f"{DECISIONS}?{query}&outcome=refer&language=en"
 
 
 def test_decisions_are_found_by_what_is_asked(browser: Browser, bank: Api) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Response
 
-from loansvc.application import PRODUCTS
 from loansvc.errors import NotReproducible
 from loansvc.ledger import verifier
 from loansvc.ledger.acts import STATES
@@ -27,6 +26,7 @@ from loansvc.web.api import DecisionsQuerySchema, found_by, register_on
 from loansvc.web.console.bars import shares, waterfall
 from loansvc.web.console.frame import asked, blueprint, page, signed_in
 from loansvc.web.console.telling import summary
+from loansvc.web.console.words import KIND_WORDS
 from loansvc.web.requests import read_query
 
 Text = tuple[str, str]
@@ -50,7 +50,8 @@ DERIVED = {
 NAMES: dict[str, Any] = {
     "outcomes": OUTCOME_WORDS, "products": PRODUCT_WORDS, "states": STATE_WORDS,
     "results": RESULT_WORDS, "stages": STAGE_TEXTS, "derived": DERIVED, "askers": ASKED_BY,
-    "counter_guarantees": COUNTER_GUARANTEE_TEXTS, "liabilities": LIABILITY_TEXTS,
+    "kinds": KIND_WORDS, "counter_guarantees": COUNTER_GUARANTEE_TEXTS,
+    "liabilities": LIABILITY_TEXTS,
 }  # fmt: skip
 
 
@@ -63,8 +64,8 @@ def decisions() -> Response:
     today = root.today()
     rows = [(shown(one, today=today), one.application.loan) for one in found]
     return page(
-        "decisions.html", rows=rows, before=before, filters=filters, all_products=PRODUCTS,
-        towns=villages_by_town(), **NAMES,
+        "decisions.html", rows=rows, before=before, filters=filters, towns=villages_by_town(),
+        **NAMES,
     )  # fmt: skip
 
 
@@ -85,8 +86,7 @@ def decision(application_id: str) -> Response:
     document = shown(recorded, today=root.today())
     return page(
         "decision.html", decision=document, summary=summary(document), why=_why(recorded),
-        replay=root.replay(recorded), loan=recorded.application.loan, asked_for=asked_for(recorded),
-        **NAMES,
+        replay=root.replay(recorded), asked_for=asked_for(recorded), **NAMES,
     )  # fmt: skip
 
 

@@ -18,15 +18,9 @@ from loansvc.web.api import text_of
 from loansvc.web.console.bars import Change, change_bar
 from loansvc.web.console.county import asked_day
 from loansvc.web.console.frame import blueprint, page, signed_in
+from loansvc.web.console.words import KIND_WORDS
 from loansvc.web.presentation import newest_first
 
-KIND_WORDS = {
-    "scorecard": ("评分卡", "scorecard"),
-    "policy": ("政策", "policy"),
-    "villages": ("村镇名册", "register of villages"),
-    "rates": ("LPR报价", "LPR quotes"),
-    "standard": ("村镇评定标准", "standard for villages"),
-}
 ROLE_WORDS = {"champion": ("正式", "champion"), "challenger": ("试验", "challenger")}
 STATE_WORDS = {
     POINTS: ("分值变化", POINTS), BINS: ("分组变化", BINS), ADDED: ("新增", ADDED),

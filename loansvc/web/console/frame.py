@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Blueprint, Response, current_app, g, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
@@ -81,9 +81,9 @@ def link(endpoint: str, **values: Any) -> str:
 def in_other_language() -> str:
     """The address of this page in the other language."""
     other = LANGUAGES[1 - LANGUAGES.index(language())]
-    endpoint = (request.endpoint or "").rpartition(".")[2]
-    args = {**request.args.to_dict(), **(request.view_args or {}), "language": other}
-    return link("home", language=other) if not endpoint else link(endpoint, **args)
+    # Not by `url_for`, to which some names of parameters mean something.
+    query = urlencode({**request.args.to_dict(), "language": other})
+    return f"{current_app.extensions['console_prefix']}{quote(request.path)}?{query}"
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:

@@ -153,3 +153,10 @@ EVIDENCE_WORDS: Mapping[str, tuple[str, str]] = {
     "npl_balance_yuan": ("不良余额（元）", "balance not performing, yuan"),
     "as_of": ("截至", "as of"),
 }
+KIND_WORDS: Mapping[str, tuple[str, str]] = {
+    "scorecard": ("评分卡", "scorecard"),
+    "policy": ("政策", "policy"),
+    "villages": ("村镇名册", "register of villages"),
+    "rates": ("LPR报价", "LPR quotes"),
+    "standard": ("村镇评定标准", "standard for villages"),
+}
