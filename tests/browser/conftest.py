@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -36,6 +37,20 @@ SWITCHES = [
 NONE = "no Chromium here: apt-get install chromium, or .venv/bin/playwright install chromium"
 SCOPES = ("decide", "read", "review")
 WIDE, NARROW = (1280, 900), (390, 844)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pictures", metavar="FOLDER", help="Write a picture of every page there.")
+
+
+@pytest.fixture
+def pictures(request: pytest.FixtureRequest) -> Path:
+    """Where pictures of pages go, to be looked at by eye."""
+    folder = request.config.getoption("--pictures", None)
+    if folder is None:
+        pytest.skip("asked for by hand: pytest tests/browser --pictures FOLDER")
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return Path(folder)
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import product
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.conftest import NARROW, Console, Person
+from tests.browser.conftest import NARROW, WIDE, Console, Person
 
 SERIOUS = ("serious", "critical")
 REFERRED = "EXAMPLE-20261123-credit_loan-000002"
@@ -163,3 +165,12 @@ def test_a_letter_prints_on_one_page(person: Person, language: str) -> None:
     assert len(re.findall(rb"/Type\s*/Page\b", person.page.pdf(prefer_css_page_size=True))) == 1
     person.page.emulate_media(media="print")
     assert not person.page.get_by_role("navigation").is_visible()
+
+
+def test_pages_are_pictured(person: Person, pictures: Path) -> None:
+    for language, size, path in product(("zh", "en"), (WIDE, NARROW), PAGES):
+        person.page.set_viewport_size({"width": size[0], "height": size[1]})
+        person.enter(language=language)
+        person.go(path)
+        name = path.removeprefix("/console/").replace("/", "-")
+        person.page.screenshot(path=pictures / f"{name}-{size[0]}-{language}.png", full_page=True)
