@@ -571,11 +571,14 @@ def test_editions_are_those_of_the_day_and_compared_with_the_one_before(
     assert "fund.related_percent" in texts["policy"]
 
 
-def test_an_edition_that_came_first_has_nothing_to_be_compared_with(
-    browser: Browser, bank: Api
-) -> None:
-    first = next(e for e in bank.root.registry.editions if e.kind == "scorecard")
-    assert browser.get(f"/console/editions/{first.digest}/changes").status_code == 404
+def test_only_cards_and_policies_of_one_kind_are_compared(browser: Browser, bank: Api) -> None:
+    first = {e.kind: e.digest for e in bank.root.registry.editions}
+    for pair in (("scorecard", "policy"), ("rates", "rates")):
+        path = "/".join(first[kind] for kind in pair)
+        assert browser.get(f"/console/editions/{path}").status_code == 404
+    assert browser.get(f"/console/editions/{first['policy']}/none").status_code == 404
+    same = browser.get(f"/console/editions/{first['policy']}/{first['policy']}?language=en")
+    assert "No difference." in text_of(same)
 
 
 # --- letters --------------------------------------------------------------------------------------

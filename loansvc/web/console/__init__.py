@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 from flask import Flask
 
 from loansvc.settings import Settings
-from loansvc.web.console import county, decisions, editions, entry, letter, reviews, trial
+from loansvc.web.console import county, decisions, editions, letter, reviews, sign_in, trial
 from loansvc.web.console.frame import blueprint
 
 __all__ = ["install"]
 
-PAGES = (county, decisions, editions, entry, letter, reviews, trial)  # each brings its routes
+PAGES = (county, decisions, editions, letter, reviews, sign_in, trial)  # each brings its routes
 
 
 def install(app: Flask, settings: Settings) -> None:

@@ -9,7 +9,7 @@ from flask import Response
 
 from loansvc.application import CATALOGUE
 from loansvc.comparison import ADDED, BINS, DROPPED, POINTS, RETYPED, Difference, compare
-from loansvc.editions import Edition, holding
+from loansvc.editions import CHAMPION, Edition, holding
 from loansvc.errors import NotFound
 from loansvc.monitoring.words import PRODUCT_WORDS
 from loansvc.policy.differences import PARTS, differences
@@ -46,32 +46,31 @@ def editions() -> Response:
 
 
 def before(edition: Edition[Any], among: list[Edition[Any]]) -> Edition[Any] | None:
-    """The card or policy whose place this one took; None for the first, and for other kinds."""
+    """The card or policy whose place this one took, or would take; None for the first of them."""
     if edition.kind not in COMPARED:
         return None
-    same = [
+    champions = [
         e for e in among
-        if (e.kind, e.product, e.role) == (edition.kind, edition.product, edition.role)
-        and e.valid_from < edition.valid_from
+        if (e.kind, e.product, e.role) == (edition.kind, edition.product, CHAMPION)
+        and e.valid_from <= edition.valid_from and e is not edition
     ]  # fmt: skip
-    return max(same, key=lambda e: e.valid_from, default=None)
+    return max(champions, key=lambda e: e.valid_from, default=None)
 
 
-@blueprint.get("/editions/<digest>/changes")
+@blueprint.get("/editions/<earlier>/<later>")
 @signed_in("read")
-def changes(digest: str) -> Response:
-    """How a card or policy differs from the one whose place it took."""
+def changes(earlier: str, later: str) -> Response:
+    """How a card or policy differs from another one, both by digest."""
     registry = underwriting().registry
-    after = registry.by_digest(digest)
-    earlier = before(after, list(registry.editions))
-    if earlier is None:
-        raise NotFound("Nothing came before this edition that it can be compared with.")
-    pair: dict[str, Any] = {"before": earlier, "after": after, **NAMES}
+    before, after = registry.by_digest(earlier), registry.by_digest(later)
+    if before.kind != after.kind or after.kind not in COMPARED:
+        raise NotFound("These two cannot be compared: take two scorecards or two policies.")
+    pair: dict[str, Any] = {"before": before, "after": after, **NAMES}
     if after.kind == "policy":
-        found = differences(earlier.content, after.content)
+        found = differences(before.content, after.content)
         by_part = {part: [one for one in found if one.part == part] for part in PARTS}
         return page("policy_changes.html", by_part=by_part, parts=PARTS, **pair)
-    comparison = compare(*(json.loads(text_of(edition)) for edition in (earlier, after)))
+    comparison = compare(*(json.loads(text_of(edition)) for edition in (before, after)))
     return page(
         "card_changes.html", comparison=comparison, states=STATE_WORDS,
         shown=[(_label(one), one, _lines(one)) for one in comparison.changed], **pair,

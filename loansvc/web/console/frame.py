@@ -58,7 +58,7 @@ def language() -> str:
     return asked if asked in LANGUAGES else LANGUAGES[0]
 
 
-def both(zh: str, en: str) -> str:
+def told(zh: str, en: str) -> str:
     """A text in the language of this page."""
     return zh if language() == "zh" else en
 
@@ -66,7 +66,7 @@ def both(zh: str, en: str) -> str:
 def of(texts: tuple[str, str] | Any, name: str = "") -> str:
     """A pair of texts, or the `zh` and `en` of a document (`name_zh`, `name_en`), likewise."""
     if isinstance(texts, tuple):
-        return both(*texts)
+        return told(*texts)
     return str(texts[f"{name}_{language()}" if name else language()] or "")
 
 
@@ -247,7 +247,7 @@ def _is_at_hand() -> bool:
 
 def refusal_text(code: str, detail: str) -> str:
     """A refusal in the language of the page; in English where it has no Chinese text."""
-    return both(REFUSAL_ZH.get(code, detail), detail)
+    return told(REFUSAL_ZH.get(code, detail), detail)
 
 
 def flaw_text(code: str, detail: str) -> str:
@@ -261,18 +261,18 @@ def flaw_text(code: str, detail: str) -> str:
     zh = FIELD_ZH.get(code) or (PLAIN_REASONS[code][1] if code in PLAIN_REASONS else detail)
     if bound and len(figures) == bound.count("{}"):
         zh = bound.format(*figures)
-    return both(zh, detail)
+    return told(zh, detail)
 
 
 @blueprint.context_processor
 def names() -> dict[str, Any]:
     """What every template may use."""
     return {
-        "language": language(), "t": both, "of": of, "link": link, "may": may,
+        "language": language(), "t": told, "of": of, "link": link, "may": may,
         "in_other_language": in_other_language, "form_token": form_token,
         # Chinese marks stand without spaces around them.
-        "colon": both("：", ": "), "comma": both("，", ", "),
-        "opening": both("（", " ("), "closing": both("）", ")"),
+        "colon": told("：", ": "), "comma": told("，", ", "),
+        "opening": told("（", " ("), "closing": told("）", ")"),
         "refusal_text": refusal_text, "flaw_text": flaw_text, "caller": g.get("caller"),
         "menu": MENU, "here": (request.endpoint or "").rpartition(".")[2],
     }  # fmt: skip

@@ -23,6 +23,7 @@ from loansvc.web.console.frame import asked, blueprint, page, signed_in
 from loansvc.web.console.telling import summary
 from loansvc.web.console.words import SECTION_WORDS
 from loansvc.web.examples import example_application
+from loansvc.web.timing import timing
 
 INVENTED = 1_000_000  # numbers of invented persons
 
@@ -48,6 +49,7 @@ def preview() -> Response:
         decision = underwriting().preview(application_of(document), watch=watch())
     except (InvalidApplication, NoEditionInForce, ProbingLimit) as refusal:
         return _page(document, filled, refusal=refusal)
+    timing().outcome = str(decision["outcome"])
     return _page(document, filled, decision=decision)
 
 

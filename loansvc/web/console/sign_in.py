@@ -1,4 +1,4 @@
-"""Entry: signing in and out, the files that pages need, and addresses where there is nothing."""
+"""Sign-in: signing in and out, the files that pages need, and addresses where there is nothing."""
 
 from __future__ import annotations
 
