@@ -17,7 +17,7 @@ from loansvc.application import CATALOGUE, PRODUCTS
 from loansvc.monitoring.words import PRODUCT_WORDS
 from loansvc.policy.wording import ISSUER_TEXTS, word_text
 from loansvc.web.console.words import FIELD_WORDS, SECTION_WORDS, UNIT_WORDS, WORD_WORDS
-from loansvc.web.fields import Day, Parties, Pattern, Text, Whole, Word, Words, YesNo
+from loansvc.web.fields import Day, Pattern, Text, Whole, Word, Words, YesNo
 from loansvc.web.schemas import ApplicationSchema, CredentialSchema, Part
 
 Pair = tuple[str, str]  # Chinese, English
@@ -64,11 +64,11 @@ KINDS = {
 def _fields(schema: Schema, pointer: str) -> Iterator[Field]:
     """The fields of one object, in the order of the schema."""
     for name, field in schema.fields.items():
-        if isinstance(field, (Part, Parties)) or type(field) not in KINDS:
+        if type(field) not in KINDS:  # a part, or related parties, which this form does not ask for
             continue
         kind = "village" if name == "village_code" else KINDS[type(field)]
         row = CATALOGUE.get(name)
-        label = FIELD_WORDS[name] if row is None or name in FIELD_WORDS else (row.zh, row.en)
+        label = FIELD_WORDS.get(name) or ((row.zh, row.en) if row else (name, name))
         yield Field(f"{pointer}/{name}", kind, label, _unit(name), _words(field), field.required)
 
 
