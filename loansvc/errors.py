@@ -329,7 +329,10 @@ class StaleForm(LoanError):
     status = 403
 
     def __init__(self) -> None:
-        super().__init__("This form is not of your session any more. Open the page again.")
+        super().__init__(
+            "This form is not of your session any more, or the browser kept no cookie: it does so "
+            "over https, and over http on this very machine. Open the page again."
+        )
 
 
 class QuotaExceeded(LoanError):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 REFUSAL_ZH: Mapping[str, str] = {
     "unauthenticated": "密钥无效、已过期或已撤销，请核对后重新登录。",
     "forbidden": "您的密钥没有办理此事项的权限，请使用有权限的密钥。",
-    "stale_form": "此表单已不属于当前登录，请重新打开页面。",
+    "stale_form": "此表单已不属于当前登录，或浏览器没有保存Cookie（须用https访问，本机除外），请重新打开页面。",
     "not_found": "没有这项内容，或者不属于贵机构。",
     "erased": "此人的个人信息已删除，不能再查看。",
     "quota_exceeded": "本机构的请求次数已达上限，请稍后再试。",
