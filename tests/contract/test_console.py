@@ -310,6 +310,14 @@ def test_decisions_are_found_by_what_is_asked(browser: Browser, bank: Api) -> No
         assert {n for n in (1, 2, 3) if name(n) in text} == found, query
 
 
+def test_a_whole_application_id_leads_to_its_decision(browser: Browser, bank: Api) -> None:
+    bank.post(a_document(1))
+    found = browser.get(f"{DECISIONS}?application_id={name()}&outcome=&product=")
+    assert (found.status_code, found.headers["Location"]) == (303, f"{DECISIONS}/{name()}")
+    elsewhere = browser.get(f"{DECISIONS}?application_id=//evil.example/")
+    assert elsewhere.headers["Location"].startswith(f"{DECISIONS}/")
+
+
 def test_pages_go_on_where_the_one_before_ended(browser: Browser, bank: Api) -> None:
     for number in range(1, 23):
         bank.post(a_document(number))

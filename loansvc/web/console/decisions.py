@@ -24,7 +24,7 @@ from loansvc.underwriting import Recorded, stamp
 from loansvc.web.access import client, underwriting
 from loansvc.web.api import DecisionsQuerySchema, found_by, register_on
 from loansvc.web.console.bars import shares, waterfall
-from loansvc.web.console.frame import asked, blueprint, page, signed_in
+from loansvc.web.console.frame import asked, blueprint, page, see, signed_in
 from loansvc.web.console.telling import summary
 from loansvc.web.console.words import KIND_WORDS
 from loansvc.web.requests import read_query
@@ -58,11 +58,13 @@ NAMES: dict[str, Any] = {
 @blueprint.get("/decisions")
 @signed_in("read")
 def decisions() -> Response:
-    """Decisions of this client, newest first."""
+    """Decisions of this client, newest first; of a whole application id, that one."""
+    if found := asked(("application_id",)):
+        return see("decision", **found)
     filters, root = asked(FILTERS), underwriting()
-    found, before = found_by(read_query(DecisionsQuerySchema, filters))
+    page_of, before = found_by(read_query(DecisionsQuerySchema, filters))
     today = root.today()
-    rows = [(shown(one, today=today), one.application.loan) for one in found]
+    rows = [(shown(one, today=today), one.application.loan) for one in page_of]
     return page(
         "decisions.html", rows=rows, before=before, filters=filters, towns=villages_by_town(),
         **NAMES,

@@ -89,7 +89,7 @@ def letter(application_id: str) -> Response:
 @signed_in("read")
 def letter_pdf(application_id: str) -> Response:
     """The letter as a PDF."""
-    from loansvc.web.console.letter_pdf import pdf  # it brings Pillow, which nothing else needs
+    from loansvc.web.console.letter_pdf import pdf  # brings Pillow, and numpy if it is there
 
     root = underwriting()
     data = pdf(_letter(application_id), language=language(), made_at=root.clock())
