@@ -17,7 +17,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 from playwright.sync_api import Error as BrowserError
 from werkzeug.serving import make_server
 
@@ -36,6 +36,7 @@ SWITCHES = [
 ]  # fmt: skip
 NONE = "no Chromium here: apt-get install chromium, or .venv/bin/playwright install chromium"
 SCOPES = ("decide", "read", "review")
+expect.set_options(timeout=30_000)  # as long as for a page: other tests share the machine
 WIDE, NARROW = (1280, 900), (390, 844)
 
 
