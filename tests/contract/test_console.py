@@ -609,6 +609,7 @@ def test_a_letter_says_what_was_decided_and_what_one_may_do(
     assert says in text
     assert "要求由工作人员审核（《个人信息保护法》第二十四条）" in text
     assert "20日内书面答复" in text
+    assert ("由系统自动作出" in text.partition("您的申请")[0]) == (changes != NO_CONSENT)
 
 
 def test_a_letter_after_a_person_decided_tells_that_persons_reason(

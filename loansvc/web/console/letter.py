@@ -115,10 +115,7 @@ def letter_of(recorded: Recorded, document: dict[str, Any], ways: list[dict[str,
     outcome = final["outcome"]
     parts = [*_terms(document, override)] if outcome == "approve" else [*_reasons(document)]
     if ways and override is None:
-        lines = tuple((way["zh"], way["en"]) for way in ways)
-        parts.append(
-            Part(("怎样可以改变结果（不构成承诺）", "What would change it (no promise)"), lines)
-        )
+        parts.append(Part(CHANGES, tuple((way["zh"], way["en"]) for way in ways)))
     first = RIGHT_TO_REASONS if override else RIGHT_TO_A_PERSON
     parts.append(Part(("您的权利", "Your rights"), (first, RIGHT_TO_OBJECT)))
     return Letter(
@@ -136,14 +133,16 @@ def _facts(recorded: Recorded, document: dict[str, Any]) -> tuple[tuple[Text, Te
     decided_on = (override or document)["decided_at"][:10]
     asked = list(zip(*asked_for(recorded), strict=True))
     name = document["application_id"]
-    return (
+    found: list[tuple[Text, Text]] = [
         (("申请编号", "Application"), (name, name)),
         (("产品", "Product"), PRODUCT_WORDS[document["product"]]),
         (("申请日期", "Applied on"), (document["applied_on"], document["applied_on"])),
         (("申请内容", "Asked for"), ("，".join(asked[0]), ", ".join(asked[1]))),
-        (("决定日期", "Decided on"), (decided_on, decided_on)),
-        (("决定方式", "Decided"), MADE_BY[override is not None]),
-    )
+    ]
+    if (override or document)["outcome"] != "refer":  # else nothing is decided yet
+        found.append((("决定日期", "Decided on"), (decided_on, decided_on)))
+        found.append((("决定方式", "Decided"), MADE_BY[override is not None]))
+    return tuple(found)
 
 
 def _terms(document: dict[str, Any], override: dict[str, Any] | None) -> list[Part]:
