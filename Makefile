@@ -122,6 +122,9 @@ lock: ## Write the locks anew from pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml --extra fast --constraints requirements/build.txt \
 		--constraints requirements/serve.txt \
 		--output-file requirements/fast.txt
+	$(LOCK) pyproject.toml --extra pdf --constraints requirements/build.txt \
+		--constraints requirements/serve.txt \
+		--output-file requirements/pdf.txt
 	$(LOCK) pyproject.toml --extra train --constraints requirements/build.txt \
 		--constraints requirements/serve.txt \
 		--output-file requirements/train.txt
@@ -131,6 +134,7 @@ lock: ## Write the locks anew from pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml --extra dev --constraints requirements/build.txt \
 		--constraints requirements/train.txt --constraints requirements/otel.txt \
 		--constraints requirements/portfolio.txt --constraints requirements/fast.txt \
+		--constraints requirements/pdf.txt \
 		--output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --extra spark --group spark-tests --constraints requirements/build.txt \
 		--constraints requirements/dev.txt \

@@ -20,6 +20,7 @@ from loansvc.registry import Registry
 from loansvc.settings import Settings
 from loansvc.underwriting import Underwriting
 from loansvc.web import create_app
+from loansvc.web.console import letter
 from loansvc.web.console.form import filled_in
 from loansvc.web.console.words import REFUSAL_ZH
 from tests.contract.conftest import UNWATCHED, Api
@@ -636,6 +637,17 @@ def test_a_letter_is_a_pdf_of_one_page_with_every_character(
     assert len(re.findall(rb"/Type /Page\b", first.data)) == 1
     assert first.data == again.data
     assert [record for record in caplog.records if "glyph" in record.getMessage()] == []
+
+
+def test_an_install_that_makes_no_pdf_offers_none(
+    browser: Browser, bank: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letter, "makes_pdf", lambda: False)
+    bank.post(a_document(1))
+    assert "letter.pdf" not in browser.get(f"{DECISIONS}/{name()}/letter").text
+    answer = browser.get(f"{DECISIONS}/{name()}/letter.pdf?language=en")
+    assert answer.status_code == 404
+    assert "Print the page" in answer.text
 
 
 def test_a_letter_holds_no_points_and_nobodys_number(browser: Browser, bank: Api) -> None:

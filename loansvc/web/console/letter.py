@@ -7,11 +7,12 @@ Sources of the rights: 个人信息保护法 art. 24 (3), 征信业管理条例 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from flask import Response
 
-from loansvc.errors import NotReproducible
+from loansvc.errors import NotFound, NotReproducible
 from loansvc.monitoring.words import PRODUCT_WORDS
 from loansvc.policy.wording import COUNTER_GUARANTEE_TEXTS
 from loansvc.reviewing.facts import DISPUTE_DAYS
@@ -81,14 +82,26 @@ def letter(application_id: str) -> Response:
     """The letter as a page that prints."""
     found = _letter(application_id)
     return page(
-        "letter.html", application_id=application_id, letter=found, title=TITLE, signed=SIGNED
-    )
+        "letter.html", application_id=application_id, letter=found, title=TITLE, signed=SIGNED,
+        as_pdf=makes_pdf(),
+    )  # fmt: skip
+
+
+def makes_pdf() -> bool:
+    """Whether this install has what a PDF needs: an extra, for it is large."""
+    return find_spec("fpdf") is not None
 
 
 @blueprint.get("/decisions/<application_id>/letter.pdf")
 @signed_in("read")
 def letter_pdf(application_id: str) -> Response:
-    """The letter as a PDF."""
+    """The letter as a PDF.
+
+    Raises:
+        NotFound: this install makes none.
+    """
+    if not makes_pdf():
+        raise NotFound("No PDF is made here. Print the page, or install loansvc[pdf].")
     from loansvc.web.console.letter_pdf import pdf  # brings Pillow, and numpy if it is there
 
     root = underwriting()
