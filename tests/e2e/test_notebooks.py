@@ -158,6 +158,23 @@ def test_real_loans_end_in_a_card_without_the_leak(tmp_path: Path) -> None:
     assert "SQLite gives the score and PD of the card for all 19,836 loans" in printed(notebook)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("kernel_home")
+def test_what_is_watched_becomes_the_table_that_the_next_card_is_trained_on(tmp_path: Path) -> None:
+    """Drift and losses of the simulated county are seen; training takes what the ledger gives."""
+    watched = run(NOTEBOOKS / "6_watch_portfolio.ipynb", N_APPLICATIONS=300)
+    table = check_report(watched)
+    said = printed(watched)
+    assert "First alarm: share of online revenue, in 2022-06." in said
+    assert "calibration_alpha" in said
+    assert "The parts add up to the change: True." in said
+    trained = run(
+        NOTEBOOKS / "2_train_scorecard.ipynb", HISTORY=str(table), TARGET="target",
+        MODELS=str(tmp_path / "models"),
+    )  # fmt: skip
+    assert check_report(trained).parent == tmp_path / "models"
+
+
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.name)
 def test_notebooks_are_stored_without_outputs(path: Path) -> None:
     """Outputs stay out of git."""
