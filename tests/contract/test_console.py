@@ -30,6 +30,7 @@ from tests.small import (
     WANGTAN,
     a_document,
     publish_caps,
+    publish_rival,
     publish_text,
     small_models,
     with_fund,
@@ -637,6 +638,22 @@ def test_a_letter_is_a_pdf_of_one_page_with_every_character(
     assert len(re.findall(rb"/Type /Page\b", first.data)) == 1
     assert first.data == again.data
     assert [record for record in caplog.records if "glyph" in record.getMessage()] == []
+
+
+def test_no_page_about_a_decision_tells_of_a_challenger(tmp_path: Path) -> None:
+    models = small_models(tmp_path)
+    rival = publish_rival(models, tmp_path)
+    service = Api(tmp_path, models)
+    service.key = service.new_key("bank", ALL, holder="A. Asker")
+    service.post(a_document(1))
+    assert service.root.find(name(), client="bank").beside[0]["digest"] == rival, "it was recorded"
+    person = Browser(service)
+    person.sign_in()
+    for page in ("", f"/{name()}", f"/{name()}/proof", f"/{name()}/letter", f"/{name()}/review"):
+        answer = person.get(f"{DECISIONS}{page}")
+        assert answer.status_code == 200, page
+        assert rival[7:15] not in answer.text, page
+    service.close()
 
 
 def test_an_install_that_makes_no_pdf_offers_none(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.service import N_WORKERS, Service, an_example, wait_for
-from tests.small import small_models
+from tests.load import DECIDED, Load, closed_load, ledger_holds
+from tests.small import publish_rival, small_models
 
 
 @pytest.fixture
@@ -66,3 +68,26 @@ def test_a_worker_that_dies_beside_a_wrong_folder_does_not_end_the_service(
     for number in range(8):
         with suppress(ConnectionError):  # of the worker that was killed
             assert service.post(an_example(number)).status in (200, 201)
+
+
+def test_a_challenger_begins_on_a_running_service_and_no_request_is_lost(
+    service: Service, tmp_path: Path
+) -> None:
+    """Published beside it, taken at a HUP: from then on it judges what the champion decides."""
+    models = Path(service.environment["LOANSVC_MODELS"])
+    with closed_load(Load(service.port, service.key), n_clients=4) as load:
+        wait_for("decisions without it", lambda: len(load.answers) > 20)
+        before = service.workers()
+        publish_rival(models, tmp_path)
+        os.kill(master(service), signal.SIGHUP)
+        wait_for("new workers alone", lambda: len(service.workers()) == N_WORKERS
+                 and not set(service.workers()) & set(before))  # fmt: skip
+        n_then = len(load.answers)
+        wait_for("decisions beside it", lambda: len(load.answers) > n_then + 20)
+    assert load.count().keys() <= DECIDED
+    assert (load.wrong, load.given_up) == ([], [])
+    shown = service.run("challengers", "--product", "credit_loan", "--json")
+    [challenger] = json.loads(shown.stdout)["challengers"]
+    assert 20 <= challenger["decisions"] < len(load.answers)
+    assert challenger["decided_by_challenger"] == 0
+    ledger_holds(service, load.answers, n_entries=len(load.answers))
