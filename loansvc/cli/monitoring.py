@@ -12,11 +12,10 @@ from loansvc.cli.days import a_day
 from loansvc.cli.decisions import as_json, print_json
 from loansvc.cli.reporting import a_file, a_target, progress, width, write
 from loansvc.errors import Erased
-from loansvc.ledger.book import report_of
 from loansvc.monitoring import watch_page
 from loansvc.monitoring.lent import Loan, loan_of
 from loansvc.monitoring.limits import SHIPPED_LIMITS, read_limits
-from loansvc.monitoring.reading import decided_between, erased_between
+from loansvc.monitoring.reading import decided_between, erased_between, reports_of
 from loansvc.monitoring.watch import TOTAL, Part, Watch, watch
 from loansvc.monitoring.watch_shown import (
     curve_months,
@@ -85,11 +84,9 @@ def loans_of(root: Underwriting, as_of: date) -> Callable[[Recorded], Loan | Non
     def became(one: Recorded) -> Loan | None:
         card = root.registry.recorded_one(one.decision["editions"]["scorecard"]).content
         try:
-            with root.ledger.reading() as ledger:
-                outcomes = ledger.outcomes_of(one.entry)
+            reports = reports_of(root, one)
         except Erased:  # since its page was read
             return None
-        reports = [report_of(entry, payload) for entry, payload in outcomes]
         return loan_of(reports, card.default, as_of=as_of)
 
     return became

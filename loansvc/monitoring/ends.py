@@ -10,8 +10,8 @@ from collections.abc import Callable
 from datetime import date
 
 from loansvc.errors import Erased
-from loansvc.ledger.book import report_of
 from loansvc.ledger.performance import Performance, performance
+from loansvc.monitoring.reading import reports_of
 from loansvc.monitoring.sequential import End
 from loansvc.scorecard import DefaultDefinition
 from loansvc.underwriting import Recorded, Underwriting
@@ -43,15 +43,13 @@ def ends_in(root: Underwriting, *, as_of: date) -> EndOf:
 
     def of(recorded: Recorded) -> End | None:
         try:
-            with root.ledger.reading() as ledger:
-                outcomes = ledger.outcomes_of(recorded.entry)
+            reports = reports_of(root, recorded)
         except Erased:  # since the decision was read
             return None
-        if not outcomes:
+        if not reports:
             return None
         champion = root.registry.in_force(recorded.entry.product, as_of).scorecard
         definition = champion.content.default
-        reports = [report_of(entry, payload) for entry, payload in outcomes]
         return end_of(performance(reports, definition, as_of=as_of), definition, as_of=as_of)
 
     return of

@@ -17,10 +17,9 @@ from loansvc.application import CATALOGUE, MODEL_CHARACTERISTICS, Application
 from loansvc.decision import weigh
 from loansvc.errors import Erased
 from loansvc.ledger.acts import Act
-from loansvc.ledger.book import report_of
 from loansvc.ledger.performance import Performance, performance
 from loansvc.ledger.retention import RULES
-from loansvc.monitoring.reading import decided_between, erased_between
+from loansvc.monitoring.reading import decided_between, erased_between, reports_of
 from loansvc.reviewing.showing import override_of
 from loansvc.scorecard import DefaultDefinition
 from loansvc.underwriting import Recorded, Underwriting
@@ -103,9 +102,7 @@ class History:
         }
 
     def _performance(self, recorded: Recorded) -> Performance:
-        with self._root.ledger.reading() as ledger:
-            outcomes = ledger.outcomes_of(recorded.entry)
-        reports = [report_of(entry, payload) for entry, payload in outcomes]
+        reports = reports_of(self._root, recorded)
         return performance(reports, self._definition(recorded.entry.product), as_of=self._as_of)
 
     def _override(self, recorded: Recorded) -> Act | None:

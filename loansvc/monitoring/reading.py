@@ -11,6 +11,8 @@ from itertools import islice
 from typing import Any
 
 from loansvc.ledger import Entry
+from loansvc.ledger.book import report_of
+from loansvc.ledger.commitments import Report
 from loansvc.underwriting import Recorded, Underwriting
 
 PAGE = 100  # records opened in one snapshot: short enough never to hold up a checkpoint
@@ -30,6 +32,17 @@ def erased_between(
     """Decisions of these days whose person was erased since, with what remains of them."""
     last = None if until is None else f"{until}T24"
     return root.erased(client=None, product=product, since=since, until=last)
+
+
+def reports_of(root: Underwriting, recorded: Recorded) -> list[Report]:
+    """What was reported of the loan that a decision approved, oldest first.
+
+    Raises:
+        Erased: its person was, since the decision was read.
+    """
+    with root.ledger.reading() as ledger:
+        outcomes = ledger.outcomes_of(recorded.entry)
+    return [report_of(entry, payload) for entry, payload in outcomes]
 
 
 def last_decided(root: Underwriting, product: str, n: int) -> Iterator[Recorded]:

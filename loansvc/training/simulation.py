@@ -40,7 +40,7 @@ DRAWN_PERCENT = 95  # of offers
 REVIEWED_PERCENT = 90  # of referrals
 LATE_PERCENT = 6  # of good loans, once, for less than 60 days
 OFFICERS = {"Officer A": 35, "Officer B": 45, "Officer C": 90}  # percent of reviews approved
-DRIFT_BASE = 1.4  # on ln(bad / good): about four times as many turn bad
+DRIFT_BASE = 1.4  # on ln(bad / good): four times the odds
 DRIFT_ONLINE = 0.35  # more of the people sell online
 
 
