@@ -172,5 +172,6 @@ def test_pages_are_pictured(person: Person, pictures: Path) -> None:
         person.page.set_viewport_size({"width": size[0], "height": size[1]})
         person.enter(language=language)
         person.go(path)
+        person.page.evaluate("document.fonts.ready")
         name = path.removeprefix("/console/").replace("/", "-")
         person.page.screenshot(path=pictures / f"{name}-{size[0]}-{language}.png", full_page=True)

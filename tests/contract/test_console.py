@@ -6,22 +6,26 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from fontTools.ttLib import TTFont
 from werkzeug.test import TestResponse
 
+from loansvc import reasons
 from loansvc.editions import to_text
 from loansvc.errors import ReviewRefused
 from loansvc.ledger import keys
 from loansvc.registry import Registry
-from loansvc.settings import Settings
+from loansvc.settings import Settings, shipped
 from loansvc.underwriting import Underwriting
 from loansvc.web import create_app
-from loansvc.web.console import letter
+from loansvc.web.console import frame, letter
 from loansvc.web.console.form import filled_in
+from loansvc.web.console.sign_in import FONT
 from loansvc.web.console.words import REFUSAL_ZH
 from tests.contract.conftest import UNWATCHED, Api
 from tests.small import (
@@ -251,6 +255,18 @@ def test_every_page_keeps_scripts_and_frames_out(browser: Browser, bank: Api) ->
         assert "frame-ancestors 'none'" in policy
         assert response.headers["Cache-Control"] == "no-store"
         assert not re.search(r"<script(?![^>]* src=)|<style| style=| on[a-z]+=", response.text)
+
+
+def test_the_font_that_is_carried_holds_every_character_of_ours(browser: Browser) -> None:
+    with browser.get(f"/console/static/{FONT}") as response:
+        held = TTFont(BytesIO(response.data)).getBestCmap()
+    ours = [*Path(frame.__file__).parent.rglob("*"), *Path(reasons.__file__).parent.glob("*.py")]
+    texts = [path.read_text("utf-8") for path in ours if path.suffix in (".py", ".html")]
+    registers = [*(shipped("models") / "villages").rglob("*.json")]
+    said = {c for text in texts for c in text if "\u2e80" <= c <= "\uffef"}
+    names = {c for path in registers for c in path.read_text("utf-8") if "\u2e80" <= c <= "\uffef"}
+    assert min(len(said), len(names)) > 100
+    assert {c for c in said | names if ord(c) not in held} == set()
 
 
 def test_no_page_and_no_address_holds_who_the_applicant_is(browser: Browser, bank: Api) -> None:

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 import matplotlib as mpl
 import pytest
-from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
+from fontTools.ttLib import TTFont
 from matplotlib.figure import Figure
 
 from loansvc.reasons import WORD_TEXTS

@@ -29,8 +29,8 @@ SESSION, LANGUAGE = "loansvc_console", "loansvc_language"
 LANGUAGES = ("zh", "en")  # Chinese unless asked otherwise
 YEAR_SECONDS = 365 * 24 * 3600
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,

@@ -10,12 +10,14 @@ from flask import Response, current_app, g, redirect, request, send_from_directo
 from werkzeug.wrappers import Response as Answer
 
 from loansvc.errors import NotFound, Unauthenticated
+from loansvc.settings import shipped
 from loansvc.web.access import access, underwriting
 from loansvc.web.console.frame import blueprint, page, see, sent, session, signed_in
 from loansvc.web.console.session import Session
 
 STATIC = Path(__file__).parent / "static"
 STATIC_SECONDS = 3600
+FONT = "NotoSansSC-subset.otf"  # as letters and reports have it
 _BACK = re.compile(r"/console/[A-Za-z0-9/._~:?&=%-]{0,500}", re.ASCII)
 
 
@@ -60,7 +62,8 @@ def sign_out() -> Response:
 @blueprint.get("/static/<name>")
 def static(name: str) -> Response:
     """A file of the pages."""
-    response = send_from_directory(STATIC, name, max_age=STATIC_SECONDS)
+    folder = shipped("fonts") if name == FONT else STATIC
+    response = send_from_directory(folder, name, max_age=STATIC_SECONDS)
     response.headers["Cache-Control"] = f"public, max-age={STATIC_SECONDS}"
     return response
 
