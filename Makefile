@@ -102,6 +102,10 @@ test-peers: $(PEERS)/.peers ## Check binning against optbinning
 test-spark: $(SPARK)/.spark ## Run portfolios on Spark, a worker killed included (needs Java 17)
 	OMP_NUM_THREADS=1 PYTHONPATH=. $(SPARK)/bin/python -m pytest tests/spark -m spark -q
 
+.PHONY: reference
+reference: dev ## Write what is written from the program itself
+	$(BIN)/python -m tests.reference
+
 # A lock holds all that its layer needs, in the versions of the layer below it.
 # Versions stay as they are while they fit; `make lock UPGRADE=--upgrade` takes the newest.
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
@@ -125,6 +129,9 @@ lock: ## Write the locks anew from pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml --extra pdf --constraints requirements/build.txt \
 		--constraints requirements/serve.txt \
 		--output-file requirements/pdf.txt
+	$(LOCK) pyproject.toml --extra client --constraints requirements/build.txt \
+		--constraints requirements/otel.txt \
+		--output-file requirements/client.txt
 	$(LOCK) pyproject.toml --extra train --constraints requirements/build.txt \
 		--constraints requirements/serve.txt \
 		--output-file requirements/train.txt
@@ -134,7 +141,7 @@ lock: ## Write the locks anew from pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml --extra dev --constraints requirements/build.txt \
 		--constraints requirements/train.txt --constraints requirements/otel.txt \
 		--constraints requirements/portfolio.txt --constraints requirements/fast.txt \
-		--constraints requirements/pdf.txt \
+		--constraints requirements/pdf.txt --constraints requirements/client.txt \
 		--output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --extra spark --group spark-tests --constraints requirements/build.txt \
 		--constraints requirements/dev.txt \
