@@ -155,6 +155,12 @@ class Server:
         """The URL of one of its databases."""
         return f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{port or self.port}/{database}"
 
+    def environment(self) -> dict[str, str]:
+        """What PostgreSQL's own programs read, started by anybody."""
+        return {
+            "PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": USER, "PGPASSWORD": PASSWORD,
+        }  # fmt: skip
+
     def connect(self, database: str) -> psycopg.Connection:
         """A connection as a person would have one; commits by itself."""
         return psycopg.connect(self.url(database), autocommit=True, connect_timeout=5)

@@ -15,7 +15,7 @@ from loansvc.cli.days import a_day
 from loansvc.cli.decisions import as_json, in_chinese, print_json
 from loansvc.cli.reporting import a_target, progress, width, write
 from loansvc.editions import CHALLENGER
-from loansvc.errors import NoEditionInForce
+from loansvc.errors import NoEditionInForce, NotFound
 from loansvc.monitoring import challengers_page
 from loansvc.monitoring.challengers import contests
 from loansvc.monitoring.challengers_shown import to_document
@@ -56,8 +56,10 @@ def challengers_(
     root = Underwriting.open(Settings.from_environment())
     last = until.date() if until else root.today()
     first = since.date() if since else _first_day(root.registry, product, default=last)
-    if last < first:
+    if last < first and since:
         raise click.UsageError("--to must not be before --from.")
+    if last < first:
+        raise NotFound(f"The first challenger begins on {first}: ask again from that day on.")
     with progress(decided_between(root, first, last, product=product), label="Reading") as read:
         found = contests(read, ends_in(root, as_of=last), _in_force(root.registry, product, last))
     n_erased = len(erased_between(root, first.isoformat(), last.isoformat(), product=product))

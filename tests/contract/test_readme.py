@@ -19,7 +19,8 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 def json_blocks() -> list[dict[str, Any]]:
-    return [json.loads(text) for text in re.findall(r"```json\n(.*?)```", README.read_text(), re.S)]
+    texts = re.findall(r"```json[^\n]*\n(.*?)```", README.read_text("utf-8"), re.S)
+    return [json.loads(text) for text in texts]
 
 
 def shortened(value: Any) -> Any:
