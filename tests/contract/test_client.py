@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -14,7 +12,6 @@ import pytest
 from loansvc.client import Client, Patience, Refused, Unreachable, verify_receipt
 from loansvc.client.documents import Application
 from loansvc.ledger.verifier import Refused as NotProven
-from tests import reference
 from tests.contract.conftest import Api
 from tests.small import a_document, with_fund
 
@@ -219,9 +216,3 @@ def test_a_receipt_is_checked_without_the_service(calling: Calling) -> None:
     changed["entry"]["decided_at"] = "2020-01-01T00:00:00.000+08:00"
     with pytest.raises(NotProven):
         verify_receipt(changed, kept["keys"])
-
-
-def test_the_types_are_those_of_the_contract() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        fresh = reference.client_documents(Path(folder))
-    assert reference.DOCUMENTS.read_text("utf-8") == fresh, "run: make reference"
