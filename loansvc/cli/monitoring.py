@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -11,11 +10,9 @@ import click
 from loansvc.cli.days import a_day
 from loansvc.cli.decisions import as_json, print_json
 from loansvc.cli.reporting import a_file, a_target, progress, width, write
-from loansvc.errors import Erased
 from loansvc.monitoring import watch_page
-from loansvc.monitoring.lent import Loan, loan_of
 from loansvc.monitoring.limits import SHIPPED_LIMITS, read_limits
-from loansvc.monitoring.reading import decided_between, erased_between, reports_of
+from loansvc.monitoring.reading import decided_between, erased_between, loans_of
 from loansvc.monitoring.watch import TOTAL, Part, Watch, watch
 from loansvc.monitoring.watch_shown import (
     curve_months,
@@ -29,7 +26,7 @@ from loansvc.monitoring.watch_shown import (
     to_document,
 )
 from loansvc.settings import Settings
-from loansvc.underwriting import Recorded, Underwriting
+from loansvc.underwriting import Underwriting
 
 
 @click.command("monitor")
@@ -76,20 +73,6 @@ def monitor(
             click.echo(html)
     if found.breaches:
         context.exit(1)
-
-
-def loans_of(root: Underwriting, as_of: date) -> Callable[[Recorded], Loan | None]:
-    """What became of a decision, by what was recorded of it up to and on that day."""
-
-    def became(one: Recorded) -> Loan | None:
-        card = root.registry.recorded_one(one.decision["editions"]["scorecard"]).content
-        try:
-            reports = reports_of(root, one)
-        except Erased:  # since its page was read
-            return None
-        return loan_of(reports, card.default, as_of=as_of)
-
-    return became
 
 
 # --- as text --------------------------------------------------------------------------------------

@@ -5,14 +5,16 @@ Only one page of opened records is held at once; whoever adds up keeps sums, not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from itertools import islice
 from typing import Any
 
+from loansvc.errors import Erased
 from loansvc.ledger import Entry
 from loansvc.ledger.book import report_of
 from loansvc.ledger.commitments import Report
+from loansvc.monitoring.lent import Loan, loan_of
 from loansvc.underwriting import Recorded, Underwriting
 
 PAGE = 100  # records opened in one snapshot: short enough never to hold up a checkpoint
@@ -43,6 +45,20 @@ def reports_of(root: Underwriting, recorded: Recorded) -> list[Report]:
     with root.ledger.reading() as ledger:
         outcomes = ledger.outcomes_of(recorded.entry)
     return [report_of(entry, payload) for entry, payload in outcomes]
+
+
+def loans_of(root: Underwriting, as_of: date) -> Callable[[Recorded], Loan | None]:
+    """What became of a decision, by what was recorded of it up to and on that day."""
+
+    def became(one: Recorded) -> Loan | None:
+        card = root.registry.recorded_one(one.decision["editions"]["scorecard"]).content
+        try:
+            reports = reports_of(root, one)
+        except Erased:  # since its page was read
+            return None
+        return loan_of(reports, card.default, as_of=as_of)
+
+    return became
 
 
 def last_decided(root: Underwriting, product: str, n: int) -> Iterator[Recorded]:

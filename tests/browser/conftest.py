@@ -35,7 +35,7 @@ SWITCHES = [
     "--disable-background-networking", "--disable-component-update",
 ]  # fmt: skip
 NONE = "no Chromium here: apt-get install chromium, or .venv/bin/playwright install chromium"
-SCOPES = ("decide", "read", "review")
+SCOPES = ("decide", "read", "review", "admin")
 expect.set_options(timeout=30_000)  # as long as for a page: other tests share the machine
 WIDE, NARROW = (1280, 900), (390, 844)
 

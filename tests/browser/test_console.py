@@ -31,6 +31,8 @@ PAGES = (
     "/console/villages/340521102200",
     "/console/editions",
     "/console/fund",
+    "/console/monitoring",
+    "/console/report",
 )
 
 
@@ -145,6 +147,17 @@ def test_no_page_is_wider_than_a_telephone(person: Person, path: str) -> None:
     person.enter()
     person.go(path)
     assert person.page.evaluate("document.documentElement.scrollWidth") <= NARROW[0]
+
+
+@pytest.mark.parametrize("path", ["/console/monitoring", "/console/report"])
+def test_charts_are_drawn_from_the_tables_and_say_what_they_are(person: Person, path: str) -> None:
+    person.enter(language="zh")
+    person.go(path)
+    charts = person.page.locator("canvas[role=img]")
+    expect(charts.first).to_be_visible()
+    assert all(charts.evaluate_all("all => all.map((one) => one.getAttribute('aria-label'))"))
+    pixels = "one.getContext('2d').getImageData(0, 0, one.width, one.height).data"
+    assert charts.first.evaluate(f"(one) => {pixels}.some((value) => value)")
 
 
 def test_everything_is_reached_by_the_keyboard(person: Person) -> None:

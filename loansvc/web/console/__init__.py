@@ -11,12 +11,30 @@ from urllib.parse import urlsplit
 from flask import Flask
 
 from loansvc.settings import Settings
-from loansvc.web.console import county, decisions, editions, letter, reviews, sign_in, trial
+from loansvc.web.console import (
+    county,
+    decisions,
+    editions,
+    letter,
+    reviews,
+    sign_in,
+    trial,
+    watched,
+)
 from loansvc.web.console.frame import blueprint
 
 __all__ = ["install"]
 
-PAGES = (county, decisions, editions, letter, reviews, sign_in, trial)  # each brings its routes
+PAGES = (
+    county,
+    decisions,
+    editions,
+    letter,
+    reviews,
+    sign_in,
+    trial,
+    watched,
+)  # each brings its routes
 
 
 def install(app: Flask, settings: Settings) -> None:

@@ -46,6 +46,8 @@ MENU = (  # page, its names, the scope that opens it
     ("villages", ("村镇", "Villages"), "read"),
     ("editions", ("版本", "Editions"), "read"),
     ("fund", ("担保基金", "Fund"), "read"),
+    ("monitoring", ("监测", "Monitoring"), "admin"),
+    ("county_report", ("统计报告", "Report"), "admin"),
 )
 
 
