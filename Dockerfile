@@ -26,7 +26,8 @@ FROM ${PYTHON_IMAGE}
 RUN groupadd --gid 10001 loansvc \
     && useradd --uid 10001 --gid loansvc --no-log-init --no-create-home \
         --home-dir /var/lib/loansvc --shell /usr/sbin/nologin loansvc \
-    && install --directory --owner=loansvc --group=loansvc --mode=0700 /var/lib/loansvc
+    && install --directory --owner=loansvc --group=loansvc --mode=0700 \
+        /var/lib/loansvc /var/backups/loansvc
 COPY --from=builder /opt/loansvc /opt/loansvc
 ENV LOANSVC_HOME=/var/lib/loansvc \
     PATH=/opt/loansvc/bin:$PATH \

@@ -13,6 +13,7 @@ VENV := .venv
 PEERS := .venv-peers
 SPARK := .venv-spark
 SERVERS := .venv-servers
+SHIP := .venv-ship
 SERVER_NAMES := fastapi bentoml mlserver mlflow litserve ray
 OUR_SERVER_NAMES := granian
 BIN := $(VENV)/bin
@@ -102,6 +103,29 @@ test-peers: $(PEERS)/.peers ## Check binning against optbinning
 test-spark: $(SPARK)/.spark ## Run portfolios on Spark, a worker killed included (needs Java 17)
 	OMP_NUM_THREADS=1 PYTHONPATH=. $(SPARK)/bin/python -m pytest tests/spark -m spark -q
 
+.PHONY: dist
+dist: dev ## Build wheel and sdist into dist/, the same bytes each time
+	rm -f dist/*.whl dist/*.tar.gz
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 315532800) \
+		$(BIN)/python -m hatchling build --directory dist --target sdist --target wheel
+
+.PHONY: sbom
+sbom: $(SHIP)/.ship ## Write what is installed where it serves to dist/*.cdx.json (CycloneDX), for each lock
+	mkdir -p dist
+	for lock in serve postgres otel client train; do \
+		$(SHIP)/bin/cyclonedx-py requirements requirements/$$lock.txt --pyproject pyproject.toml \
+			--output-reproducible --validate --of JSON -o dist/$$lock.cdx.json || exit 1; \
+	done
+
+# The advisories are asked for over the network. Where nobody answers, that is what it says.
+.PHONY: audit
+audit: $(SHIP)/.ship ## Ask whether a locked package has a known vulnerability
+	for lock in otel train; do \
+		$(SHIP)/bin/pip-audit --requirement requirements/$$lock.txt --require-hashes --disable-pip \
+			--strict --progress-spinner off \
+			|| { echo "Not every package was found harmless: see above." >&2; exit 1; }; \
+	done
+
 .PHONY: reference
 reference: dev ## Write what is written from the program itself
 	$(BIN)/python -m tests.reference
@@ -143,6 +167,7 @@ lock: ## Write the locks anew from pyproject.toml (needs uv)
 		--constraints requirements/portfolio.txt --constraints requirements/fast.txt \
 		--constraints requirements/pdf.txt --constraints requirements/client.txt \
 		--output-file requirements/dev.txt
+	$(LOCK) --group ship --output-file requirements/ship.txt
 	$(LOCK) pyproject.toml --extra spark --group spark-tests --constraints requirements/build.txt \
 		--constraints requirements/dev.txt \
 		--output-file requirements/spark.txt
@@ -163,6 +188,12 @@ $(PEERS)/.peers: requirements/peers.txt
 	$(PYTHON) -m venv --clear $(PEERS)
 	$(PEERS)/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes \
 		--only-binary :all: -r requirements/peers.txt
+	@touch $@
+
+$(SHIP)/.ship: requirements/ship.txt
+	$(PYTHON) -m venv --clear $(SHIP)
+	$(SHIP)/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes \
+		--only-binary :all: -r requirements/ship.txt
 	@touch $@
 
 # Model servers do not agree on versions: one environment each.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,9 @@ from tests.pages.test_pages import PAGES, named
 
 NOT_RUN_HERE = {
     "README.md": 1,
+    "README.zh.md": 1,
     "docs/backup.md": 2,
+    "docs/deployment.md": 3,
     "docs/how-to/postgresql.md": 1,
     "docs/how-to/spark.md": 1,
     "docs/operations.md": 2,
@@ -22,6 +26,58 @@ NOT_RUN_HERE = {
     "docs/tutorial/first_decision.md": 1,
     "docs/validation.md": 1,
 }
+
+
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def links(page: Path) -> Iterator[tuple[str, Path, str]]:
+    """Each link of a page into the project: as written, the file, the heading if one is named."""
+    for link in _LINK.findall(page.read_text("utf-8")):
+        if "://" not in link:
+            path, _, anchor = link.partition("#")
+            yield link, (page.parent / path).resolve() if path else page, anchor
+
+
+def headings(page: Path) -> set[str]:
+    """What headings are called in links, as GitHub names them."""
+    found = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in found}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    lost = [
+        link
+        for link, path, anchor in links(page)
+        if not path.exists() or (anchor and anchor not in headings(path))
+    ]
+    assert lost == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = ROOT / "docs" / "README.md"
+    linked = {path for _, path, _ in links(index)}
+    assert {page for page in PAGES if page.is_relative_to(ROOT / "docs")} - linked == {index}
+
+
+def test_both_readmes_have_the_same_blocks_tables_and_headings() -> None:
+    """What machines read is the same, but for remarks; what people read is translated."""
+
+    def shape(page: Path) -> list[object]:
+        text = page.read_text("utf-8")
+        held = [(b.word, b.info, re.sub(r" +# .*", "", b.text)) for b in blocks(text)]
+        return [held, len(re.findall("^## ", text, re.M)), len(re.findall(r"^\|", text, re.M))]
+
+    assert shape(ROOT / "README.md") == shape(ROOT / "README.zh.md")
+
+
+def test_every_test_that_the_threat_model_names_is_there() -> None:
+    page = (ROOT / "docs" / "explanation" / "threat_model.md").read_text("utf-8")
+    names = set(re.findall(r"(?:tests/\w+/)?(test_\w+\.py)", page))
+    there = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert len(names) > 10
+    assert names <= there
 
 
 def told(checkout: Path, text: str) -> list[str]:
