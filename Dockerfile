@@ -8,9 +8,12 @@ FROM ${PYTHON_IMAGE} AS builder
 ARG LOCK=serve
 WORKDIR /src
 # Two environments: what builds the wheel stays behind, and so does pip.
-RUN python -m venv /opt/build && python -m venv --without-pip /opt/loansvc
+RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/loansvc
 COPY requirements/build.txt requirements/${LOCK}.txt requirements/
-RUN /opt/build/bin/python -m pip install --no-cache-dir --require-hashes --only-binary :all: \
+# An index or authority of one's own, which stays behind: --secret id=pip.conf,src=/etc/pip.conf
+RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
+    --mount=type=secret,id=ca-certificates.crt,target=/etc/ssl/certs/ca-certificates.crt \
+    /opt/build/bin/python -m pip install --no-cache-dir --require-hashes --only-binary :all: \
         -r requirements/build.txt \
     && /opt/build/bin/python -m pip --python /opt/loansvc/bin/python install --no-cache-dir \
         --require-hashes --only-binary :all: -r "requirements/${LOCK}.txt"
@@ -33,7 +36,7 @@ ENV LOANSVC_HOME=/var/lib/loansvc \
     PATH=/opt/loansvc/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
-# The root may be read-only: only this volume and /dev/shm are written.
+# The root may be read-only: only this volume, that of backups and /dev/shm are written.
 VOLUME /var/lib/loansvc
 WORKDIR /var/lib/loansvc
 USER 10001:10001

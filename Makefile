@@ -95,6 +95,10 @@ test-fuzz: dev ## Damage every file in 3,000 ways, and do 40,000 things in any o
 		-n $(WORKERS) --hypothesis-profile=long
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/property/test_service_model.py -m slow -n $(WORKERS)
 
+.PHONY: test-image
+test-image: dev ## Build the image on a base made by debootstrap, and run it (root; buildah, debootstrap)
+	$(BIN)/python -m pytest tests/e2e/test_image.py -m image -q -p no:xdist
+
 .PHONY: test-peers
 test-peers: $(PEERS)/.peers ## Check binning against optbinning
 	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest tests/peers -m peers

@@ -118,11 +118,13 @@ def folder_in_memory(prefix: str, *, n_bytes: int) -> Path:
     theirs was killed, are removed on the way. Where there is no room in memory for that many bytes,
     it lies among the temporary files.
     """
-    parent = Path(tempfile.gettempdir())
-    if os.access(MEMORY, os.W_OK):
+    has_room = os.access(MEMORY, os.W_OK)
+    if has_room:
         for folder in MEMORY.glob(f"{prefix}*"):
             _remove_abandoned(folder)
-        parent = MEMORY if shutil.disk_usage(MEMORY).free > n_bytes else parent
+        has_room = shutil.disk_usage(MEMORY).free > n_bytes
+    # Where the root may only be read there is no folder for temporary files: not to be asked for.
+    parent = MEMORY if has_room else Path(tempfile.gettempdir())
     made = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
     _hold(made)
     return made

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,18 @@ def test_it_is_made_once_for_its_owner_alone(memory: Path) -> None:
     folder = folder_in_memory("once-", n_bytes=1)
     assert folder == folder_in_memory("once-", n_bytes=1)
     assert (folder.parent, stat.S_IMODE(folder.stat().st_mode)) == (memory, 0o700)
+
+
+def test_no_other_folder_is_asked_for_where_there_is_room(
+    memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a root that may only be read there is none."""
+
+    def none() -> str:
+        raise FileNotFoundError("no usable temporary directory")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    assert folder_in_memory("alone-", n_bytes=1).parent == memory
 
 
 def test_those_that_nobody_holds_go_and_no_others(memory: Path) -> None:
