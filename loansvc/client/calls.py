@@ -15,7 +15,7 @@ from loansvc.client.refusals import Refused
 from loansvc.client.sending import JSON, Headers, Patience, Signature, sent
 
 NDJSON = "application/x-ndjson"
-_ID = re.compile(r"(?!\.+$)[A-Za-z0-9._:-]{1,64}", re.ASCII)
+_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._:-]{1,64}", re.ASCII)
 
 
 class Client:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import re
 import signal
 import socket
 import subprocess
@@ -226,26 +224,6 @@ def test_a_long_body_of_a_stranger_is_refused_and_not_kept(service: Service, key
     refused = send(service, body, "STRANGER", Authorization=f"Bearer {key}")
     assert refused.status == 401
     assert service.get("/healthz", key="").status == 200
-
-
-def test_the_page_can_be_typed_straight_down(service: Service, tmp_path: Path) -> None:
-    [text] = re.findall(r"^## Send one\n.*?^```console\n(.*?)^```$", PAGE, re.S | re.M)
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    (programs / "loansvc").write_text(f'#!/bin/sh\nexec {sys.executable} -m loansvc "$@"\n')
-    (programs / "loansvc").chmod(0o755)
-    lines = [line.removeprefix("$ ") for line in text.splitlines()]
-    done = subprocess.run(
-        ["bash", "-euc", "\n".join(lines)],
-        env={**service.environment, "PATH": f"{programs}:{os.environ['PATH']}",
-             "SERVICE": f"http://127.0.0.1:{service.port}"},
-        cwd=tmp_path, text=True, capture_output=True, check=False, timeout=PATIENCE_S,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [one.get("state") for one in found[:2]] == ["waiting", "done"]
-    assert [one.get("status") for one in found[2:5]] == [201, 201, 201]
-    assert found[5]["data"][0]["batch_id"] == "B-1"
 
 
 def test_nothing_that_was_sent_stands_in_the_log_or_the_files(service: Service) -> None:

@@ -44,32 +44,41 @@ class Cutting:
         self._to = port
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-        Thread(target=self._work, daemon=True).start()
+        self._thread = Thread(target=self._work)
+        self._thread.start()
 
     def _work(self) -> None:
-        with suppress(OSError):  # it was closed
-            while True:
+        while True:
+            try:
                 near, _ = self._listening.accept()
-                with near, socket.create_connection(("127.0.0.1", self._to)) as far:
-                    far.sendall(_whole_request(near))
-                    answer = far.recv(1 << 20)  # recorded
-                    if self.n_cut > 0:
-                        self.n_cut -= 1
-                    else:
-                        near.sendall(answer)
+            except OSError:  # it was closed
+                return
+            with near, suppress(OSError), socket.create_connection(("127.0.0.1", self._to)) as far:
+                far.sendall(_whole(near))
+                answer = _whole(far)  # recorded
+                if self.n_cut > 0:
+                    self.n_cut -= 1
+                else:
+                    near.sendall(answer)
 
     def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)  # lets go of whoever waits for a caller
+        self._thread.join()
         self._listening.close()
 
 
-def _whole_request(near: socket.socket) -> bytes:
-    text = near.recv(1 << 20)
-    head, _, body = text.partition(b"\r\n\r\n")
-    said = re.search(rb"(?i)content-length: (\d+)", head)
-    while said and len(body) < int(said[1]):
+def _whole(near: socket.socket) -> bytes:
+    """A request or an answer with its body."""
+    text = b""
+    while True:
         more = near.recv(1 << 20)
-        text, body = text + more, body + more
-    return text
+        if not more:
+            raise ConnectionError("it ended before it was whole")
+        text += more
+        head, between, body = text.partition(b"\r\n\r\n")
+        said = re.search(rb"(?i)content-length: (\d+)", head)
+        if between and len(body) >= (int(said[1]) if said else 0):
+            return text
 
 
 def test_an_answer_that_was_lost_is_fetched_and_nothing_is_recorded_twice(service: Service) -> None:
